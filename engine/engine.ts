@@ -1,0 +1,50 @@
+import type { GenerationRequest, RgbImage } from './core/generation-request.ts'
+import type { ModelRegistry } from './models/model-spec.ts'
+import type { Device } from './runtime/model-session.ts'
+
+/** What an engine needs to know; every cap has a default in the configuration, none here. */
+export interface EngineOptions {
+  readonly registry: ModelRegistry
+  readonly device: Device
+  /** Intra-op threads of the runtime on the CPU. */
+  readonly threads: number
+  /** Bytes of weights that may be open at once. */
+  readonly weightsBudgetBytes: number
+  /** Most UNet rows in one run (guidance takes two rows a generation). */
+  readonly maxRows: number
+  /** Called after every run of a network, for metrics and tests; must not throw. */
+  readonly onRun?: (report: RunReport) => void
+}
+
+/** What one run of a network did. */
+export interface RunReport {
+  readonly stage: 'encodePrompt' | 'denoise' | 'decode'
+  readonly model: string
+  /** Rows of the run: a generation with guidance takes two in `denoise`. */
+  readonly rows: number
+  /** Ids of the generations that took part. */
+  readonly generations: readonly string[]
+  readonly durationMs: number
+}
+
+/**
+ * Turns generation requests into pictures, many at once on one device.
+ *
+ * Guarantees: the same request gives the same picture alone and in any batch; a cancelled generation leaves
+ * between two steps and never disturbs the others; a failing generation rejects alone.
+ */
+export interface Engine {
+  readonly device: Device
+  /**
+   * Adds a generation; it joins the running batch at the next step.
+   * Rejects with the signal's reason when cancelled, with a ModelError when the model cannot be loaded,
+   * with an EngineError when the picture could not be computed.
+   */
+  generate(request: GenerationRequest, signal: AbortSignal): Promise<RgbImage>
+  /** Loads a model and runs each of its networks once, so that the first request does not pay for it. */
+  warmUp(model: string): Promise<void>
+  /** Generations inside, for admission and metrics. */
+  readonly size: number
+  /** Cancels what is inside, releases all sessions; idempotent. */
+  stop(): Promise<void>
+}

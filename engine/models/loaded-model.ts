@@ -1,0 +1,53 @@
+import type { ModelSession } from '../runtime/model-session.ts'
+import type { NoiseScheduleConfig } from '../schedulers/noise-scheduler.ts'
+import type { ModelSpec } from './model-spec.ts'
+
+/** What the text encoder's tokenizer folder says; the prompts folder turns it into a tokenizer. */
+export interface TokenizerFiles {
+  /** Token → id. */
+  readonly vocabulary: Readonly<Record<string, number>>
+  /** BPE merges in order, each `left right`. */
+  readonly merges: readonly string[]
+  readonly padToken: string
+  readonly modelMaxLength: number
+}
+
+/** A checkpoint whose components are open on a device. */
+export interface LoadedModel {
+  readonly spec: ModelSpec
+  readonly tokenizer: TokenizerFiles
+  /** Width of the text encoder's states. */
+  readonly contextSize: number
+  /** Latent channels of the VAE, 4 in the SD families. */
+  readonly latentChannels: number
+  /** Pixels a latent cell stands for along one side, 8 in the SD families. */
+  readonly latentFactor: number
+  readonly noiseSchedule: NoiseScheduleConfig
+  /**
+   * `input_ids` int64 [rows, 77] → `hidden_states_0`, `_1`, `_2` float32 [rows, 77, contextSize]:
+   * the final states with 0, 1 or 2 layers skipped, each through the final layer norm.
+   * A model of fewer layers lacks the higher outputs.
+   */
+  readonly textEncoder: ModelSession
+  /**
+   * `sample` float32 [rows, channels, h, w], `timestep` float32 [rows], `encoder_hidden_states` float32 [rows, tokens, contextSize],
+   * `encoder_attention_bias` float32 [rows, 1, 1, tokens] (0, or a large negative number for tokens a row does not have)
+   * → `out_sample` float32 [rows, channels, h, w].
+   */
+  readonly unet: ModelSession
+  /** `latents` float32 [rows, channels, h, w], as the UNet leaves them (the VAE's scaling and shift are in the graph) → `image` uint8 [rows, h·factor, w·factor, 3]. */
+  readonly vaeDecoder: ModelSession
+  /** Bytes of weights the open sessions hold, for the loader's budget. */
+  readonly byteLength: number
+}
+
+/** Gives models by AIR, loading them at first use and releasing the least recently used when a budget is reached. */
+export interface ModelLoader {
+  /** Loads at most once at a time per model. Throws a ModelError with a sentence for people. */
+  load(air: string): Promise<LoadedModel>
+  /** AIRs whose sessions are open. */
+  loaded(): readonly string[]
+  /** Marks a model as in use until the returned function is called; a model in use is never released. */
+  hold(air: string): () => void
+  release(): Promise<void>
+}
