@@ -1,7 +1,29 @@
 // What the server may use of the engine. Importing it must stay cheap: the gateway imports it too, so the runtime
 // (onnxruntime-node) and sharp are loaded by createEngine and encodeImage at first use, never here.
+import type { RgbImage } from './core/generation-request.ts'
+import type { Engine, EngineOptions } from './engine.ts'
+import type { ImageFormat } from './images/image-format.ts'
+
 export type { GenerationRequest, RgbImage } from './core/generation-request.ts'
 export type { Engine, EngineOptions, RunReport } from './engine.ts'
+export { EngineError, EngineErrorCode } from './engine-error.ts'
+export { ImageFormat } from './images/image-format.ts'
 export type { BrokenModel, ModelDefaults, ModelFamily, ModelRegistry, ModelSpec } from './models/model-spec.ts'
 export { ModelType } from './models/model-spec.ts'
 export type { Device } from './runtime/model-session.ts'
+
+/** Opens an engine on one device; the caller stops it. Models are loaded at their first use or by `warmUp`. */
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  const module = await import('./create-engine.ts')
+  return module.createEngine(options)
+}
+
+/**
+ * Encodes a picture without metadata.
+ * @param quality 1 to 100; PNG is lossless and takes no notice of it.
+ * @throws RangeError when the quality is out of range or the picture's bytes do not match its size.
+ */
+export async function encodeImage(image: RgbImage, format: ImageFormat, quality: number): Promise<Uint8Array> {
+  const module = await import('./images/encode-image.ts')
+  return module.encodeImage(image, format, quality)
+}
