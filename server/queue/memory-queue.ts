@@ -1,0 +1,266 @@
+import type { ErrorBody } from '../../protocol/error-body.ts'
+import { ClaimDesk } from './claim-desk.ts'
+import type { PendingClaim } from './claim-desk.ts'
+import type { Lease, SubmitOutcome, TaskEvent, TaskQueue } from './contract.ts'
+import { FairBacklog } from './fair-backlog.ts'
+import { KeyMemory } from './key-memory.ts'
+import { grantLease, LeaseEndedError } from './memory-lease.ts'
+import type { MemoryLease } from './memory-lease.ts'
+import { RetryLine } from './retry-line.ts'
+import { TaskEntry, taskId } from './task-entry.ts'
+import { TaskStatus } from './task-record.ts'
+import type { CommittedResult, TaskKey, TaskRecord, TaskSnapshot } from './task-record.ts'
+import { WorkerDesk } from './worker-desk.ts'
+
+/** Caps and times of a memory queue. */
+export interface MemoryQueueOptions {
+  /** Most tasks that may wait, and most of one account. */
+  readonly maxWaiting: number
+  readonly maxWaitingPerAccount: number
+  /** How long a finished task can be read, at least. */
+  readonly finishedRetentionMs: number
+  /** How long a taskUUID cannot be used again, at least; counted from the task's end. */
+  readonly keyRetentionMs: number
+  /** Most tasks that are waiting, running or readable; beyond it nothing new is accepted. */
+  readonly maxTasks: number
+  /** Most keys of tasks that are no longer readable. */
+  readonly maxKeys: number
+  /** A worker silent for this long is taken for dead. */
+  readonly leaseMs: number
+  /** Monotonic clock, ms. */
+  readonly now: () => number
+}
+
+/** A task is given out at most this many times to workers that die of it. */
+const maxDeaths = 2
+
+/**
+ * The queue of a single node: lives in the gateway's process, and a crash of that process loses it.
+ *
+ * It starts no timer: its owner calls `sweep` every few seconds.
+ */
+export class MemoryQueue implements TaskQueue {
+  readonly #options: MemoryQueueOptions
+  readonly #tasks = new Map<string, TaskEntry>()
+  /** Ended tasks in the order of their ends. */
+  readonly #finished = new Map<string, TaskEntry>()
+  readonly #keys: KeyMemory
+  readonly #backlog = new FairBacklog()
+  readonly #retries = new RetryLine()
+  readonly #desk = new ClaimDesk()
+  readonly #workers = new WorkerDesk()
+  readonly #listeners = new Set<(event: TaskEvent) => void>()
+  #isStopped = false
+
+  constructor(options: MemoryQueueOptions) {
+    this.#options = options
+    this.#keys = new KeyMemory(options.maxKeys)
+  }
+
+  /** Tasks that no worker has, for admission and metrics. */
+  get waiting(): number {
+    return this.#backlog.size + this.#retries.size
+  }
+
+  async submit(record: TaskRecord): Promise<SubmitOutcome> {
+    if (this.#isStopped) return { type: 'full' }
+    const id = taskId(record.key)
+    const existing = this.#tasks.get(id)?.snapshot() ?? this.#keys.recall(id, record)
+    if (existing) return { type: 'conflict', existing }
+    if (this.#isFullFor(record.key.account)) return { type: 'full' }
+    const entry = new TaskEntry(record)
+    this.#tasks.set(id, entry)
+    this.#backlog.add(entry)
+    this.#giveOut()
+    return { type: 'accepted' }
+  }
+
+  async cancel(key: TaskKey): Promise<void> {
+    const entry = this.#tasks.get(taskId(key))
+    if (entry && !entry.isFinal) this.#end(entry, TaskStatus.cancelled)
+  }
+
+  async cancelIfWaiting(key: TaskKey): Promise<boolean> {
+    const entry = this.#tasks.get(taskId(key))
+    if (entry?.status !== TaskStatus.waiting) return false
+    this.#end(entry, TaskStatus.cancelled)
+    return true
+  }
+
+  async read(key: TaskKey): Promise<TaskSnapshot | undefined> {
+    return this.#tasks.get(taskId(key))?.snapshot()
+  }
+
+  subscribe(listener: (event: TaskEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async claim(worker: string, room: number, signal: AbortSignal): Promise<readonly Lease[]> {
+    signal.throwIfAborted()
+    if (this.#isStopped) throw new LeaseEndedError('The queue has stopped')
+    this.#workers.see(worker, this.#options.now())
+    const granted = this.#desk.wait(worker, room, signal, () => {
+      this.#retries.unreserve(worker)
+      this.#giveOut()
+    })
+    this.#giveOut()
+    return granted
+  }
+
+  async renew(worker: string): Promise<void> {
+    this.#workers.see(worker, this.#options.now())
+  }
+
+  async commit(lease: Lease, result: CommittedResult): Promise<'committed' | 'superseded'> {
+    const entry = this.#tasks.get(taskId(lease.record.key))
+    if (!entry || entry.isFinal || entry.has(result.index)) return 'superseded'
+    const planned = entry.record.results.find(({ index }) => index === result.index)
+    if (planned?.imageUUID !== result.imageUUID) throw new Error('A commit names a result that its task does not have')
+    entry.add(result)
+    this.#emit({ type: 'result', record: entry.record, result })
+    return 'committed'
+  }
+
+  async fail(lease: Lease, error: ErrorBody): Promise<void> {
+    const held = this.#release(lease)
+    if (held && !held.entry.isFinal) this.#end(held.entry, TaskStatus.failed, error)
+    this.#giveOut()
+  }
+
+  async settle(lease: Lease): Promise<void> {
+    const entry = this.#tasks.get(taskId(lease.record.key))
+    const held = this.#workers.find(lease.worker, taskId(lease.record.key))
+    if (held && !held.entry.isFinal && !held.entry.isComplete) throw new Error('A task was settled before all its results were committed')
+    this.#release(lease)
+    if (entry && !entry.isFinal && entry.isComplete) this.#end(entry, TaskStatus.completed)
+    this.#giveOut()
+  }
+
+  async abandon(worker: string): Promise<void> {
+    this.#retries.unreserve(worker)
+    const reason = new LeaseEndedError('The worker was taken for dead')
+    this.#desk.cancelAll(reason, worker)
+    for (const held of this.#workers.dismiss(worker)) {
+      held.abort(reason)
+      if (!held.entry.isFinal) this.#survive(held.entry)
+    }
+    this.#giveOut()
+  }
+
+  async giveBack(lease: Lease): Promise<void> {
+    const entry = this.#release(lease)?.entry
+    if (entry && !entry.isFinal) {
+      entry.to(TaskStatus.waiting)
+      if (entry.isRetry) this.#retries.addFirst(entry)
+      else this.#backlog.giveBack(entry)
+    }
+    this.#giveOut()
+  }
+
+  /** Takes silent workers for dead and forgets what is past its retention time. */
+  async sweep(): Promise<void> {
+    const now = this.#options.now()
+    for (const worker of this.#workers.silentSince(now - this.#options.leaseMs)) {
+      const isWaitingForWork = this.#workers.isIdle(worker) && this.#desk.has(worker)
+      if (!isWaitingForWork) await this.abandon(worker)
+    }
+    for (const [id, entry] of this.#finished) {
+      const endedAt = entry.endedAt ?? now
+      if (endedAt + this.#options.finishedRetentionMs > now) break
+      this.#finished.delete(id)
+      this.#tasks.delete(id)
+      this.#keys.remember(id, entry.snapshot(), endedAt + this.#options.keyRetentionMs)
+    }
+    this.#keys.sweep(now)
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#desk.cancelAll(new LeaseEndedError('The queue has stopped'))
+    this.#listeners.clear()
+  }
+
+  #isFullFor(account: string): boolean {
+    const { maxTasks, maxWaiting, maxWaitingPerAccount } = this.#options
+    return this.#tasks.size >= maxTasks || this.waiting >= maxWaiting || this.#backlog.sizeOf(account) >= maxWaitingPerAccount
+  }
+
+  /** Grants waiting claims, longest waiting first, for as long as there is something to grant. */
+  #giveOut(): void {
+    if (this.#isStopped) return
+    for (const claim of this.#desk.list()) {
+      const entries = this.#entriesFor(claim)
+      if (entries.length > 0) claim.grant(entries.map(entry => this.#lease(claim.worker, entry)))
+    }
+  }
+
+  /** A task that killed a worker runs alone: its worker holds nothing else before it is done. */
+  #entriesFor({ worker, room }: PendingClaim): readonly TaskEntry[] {
+    if (this.#workers.isReserved(worker)) return []
+    if (this.#workers.isIdle(worker)) {
+      const retry = this.#retries.take()
+      if (retry) return [retry]
+    } else if (this.#retries.reserve(worker)) {
+      return []
+    }
+    const entries: TaskEntry[] = []
+    let left = room
+    for (let next = this.#backlog.peek(); next; next = this.#backlog.peek()) {
+      if (entries.length > 0 && next.record.results.length > left) break
+      this.#backlog.take()
+      entries.push(next)
+      left -= next.record.results.length
+      if (left <= 0) break
+    }
+    return entries
+  }
+
+  #lease(worker: string, entry: TaskEntry): Lease {
+    const held = grantLease(worker, entry)
+    entry.to(TaskStatus.running)
+    this.#workers.hold(held)
+    return held.lease
+  }
+
+  /** Ends a worker's hold on a task; undefined when it was lost before. */
+  #release(lease: Lease): MemoryLease | undefined {
+    const held = this.#workers.find(lease.worker, taskId(lease.record.key))
+    if (held?.lease !== lease) return undefined
+    this.#workers.release(held)
+    return held
+  }
+
+  /** What becomes of a task whose worker died. */
+  #survive(entry: TaskEntry): void {
+    entry.deaths++
+    if (entry.isComplete) return this.#end(entry, TaskStatus.completed)
+    if (entry.deaths >= maxDeaths) return this.#end(entry, TaskStatus.failed, processingFailed(entry.record))
+    entry.to(TaskStatus.waiting)
+    this.#retries.add(entry)
+  }
+
+  #end(entry: TaskEntry, status: TaskStatus, error?: ErrorBody): void {
+    this.#backlog.remove(entry)
+    this.#retries.remove(entry)
+    entry.to(status, error)
+    entry.endedAt = this.#options.now()
+    this.#finished.set(entry.id, entry)
+    if (status === TaskStatus.cancelled) this.#workers.findByTask(entry.id)?.abort(new LeaseEndedError('The task was cancelled'))
+    this.#emit({ type: 'ended', snapshot: entry.snapshot() })
+    this.#giveOut()
+  }
+
+  #emit(event: TaskEvent): void {
+    for (const listener of [...this.#listeners]) listener(event)
+  }
+}
+
+function processingFailed(record: TaskRecord): ErrorBody {
+  return {
+    code: 'processingFailed',
+    message: 'The process that computed this task stopped twice while it ran, so it is not tried again.',
+    taskType: record.taskType,
+    taskUUID: record.taskUUID,
+  }
+}

@@ -1,0 +1,81 @@
+import type { ErrorBody } from '../../protocol/error-body.ts'
+import type { CommittedResult, TaskKey, TaskRecord, TaskSnapshot } from './task-record.ts'
+import { TaskStatus } from './task-record.ts'
+
+/** Which status may follow which; the last three are final. */
+const nextStatuses: Readonly<Record<TaskStatus, readonly TaskStatus[]>> = {
+  waiting: [TaskStatus.running, TaskStatus.cancelled, TaskStatus.failed, TaskStatus.completed],
+  running: [TaskStatus.waiting, TaskStatus.completed, TaskStatus.failed, TaskStatus.cancelled],
+  completed: [],
+  failed: [],
+  cancelled: [],
+}
+
+/**
+ * The memory queue's state of one task.
+ *
+ *     waiting ⇄ running → completed | failed | cancelled
+ *
+ * A waiting task may end without running: cancelled, or completed by the late commit of a worker that was taken for dead.
+ */
+export class TaskEntry {
+  readonly record: TaskRecord
+  readonly id: string
+  /** Workers that died with this task in their hands. */
+  deaths = 0
+  /** Monotonic ms; set when the task ends. */
+  endedAt: number | undefined
+  #status: TaskStatus = TaskStatus.waiting
+  #error: ErrorBody | undefined
+  readonly #results = new Map<number, CommittedResult>()
+
+  constructor(record: TaskRecord) {
+    this.record = record
+    this.id = taskId(record.key)
+  }
+
+  get status(): TaskStatus {
+    return this.#status
+  }
+
+  get isFinal(): boolean {
+    return nextStatuses[this.#status].length === 0
+  }
+
+  get isComplete(): boolean {
+    return this.#results.size === this.record.results.length
+  }
+
+  /** True when the task was given out before and has to run alone. */
+  get isRetry(): boolean {
+    return this.deaths > 0
+  }
+
+  get committed(): readonly number[] {
+    return [...this.#results.keys()].sort((a, b) => a - b)
+  }
+
+  has(index: number): boolean {
+    return this.#results.has(index)
+  }
+
+  add(result: CommittedResult): void {
+    this.#results.set(result.index, result)
+  }
+
+  to(next: TaskStatus, error?: ErrorBody): void {
+    if (!nextStatuses[this.#status].includes(next)) throw new Error(`A ${this.#status} task cannot become ${next}`)
+    this.#status = next
+    this.#error = error
+  }
+
+  snapshot(): TaskSnapshot {
+    const results = [...this.#results.values()].sort((a, b) => a.index - b.index)
+    return { record: this.record, status: this.#status, results, ...(this.#error && { error: this.#error }) }
+  }
+}
+
+/** One string for a key; the separator cannot occur in a UUID, so no two keys share it. */
+export function taskId(key: TaskKey): string {
+  return `${key.taskUUID}/${key.account}`
+}

@@ -1,0 +1,105 @@
+import t from 'tap'
+import { MemoryQueue } from '../../../server/queue/memory-queue.ts'
+import type { MemoryQueueOptions } from '../../../server/queue/memory-queue.ts'
+import { testLimits, testQueue } from './conformance.ts'
+import { makeTask, resultOf } from './task-fixture.ts'
+
+function makeQueue(limits: Partial<MemoryQueueOptions> = {}) {
+  let now = 0
+  const queue = new MemoryQueue({ ...testLimits, maxTasks: 10_000, maxKeys: 10_000, ...limits, now: () => now })
+  const pass = async (ms: number) => {
+    now += ms
+    await queue.sweep()
+  }
+  return { queue, pass }
+}
+
+testQueue('memory queue', async t => {
+  const harness = makeQueue()
+  t.teardown(() => harness.queue.stop())
+  return harness
+})
+
+t.test('at most maxTasks are held, readable ones included, and no readable one is dropped for a new one', async t => {
+  const { queue, pass } = makeQueue({ maxTasks: 3 })
+  const tasks = [makeTask(), makeTask(), makeTask()]
+  for (const task of tasks) {
+    t.strictSame(await queue.submit(task), { type: 'accepted' })
+    await queue.cancel(task.key)
+  }
+  t.strictSame(await queue.submit(makeTask()), { type: 'full' })
+  for (const task of tasks) t.equal((await queue.read(task.key))?.status, 'cancelled')
+  await pass(testLimits.finishedRetentionMs)
+  t.strictSame(await queue.submit(makeTask()), { type: 'accepted' })
+})
+
+t.test('at most maxKeys keys are remembered, the youngest', async t => {
+  const { queue, pass } = makeQueue({ maxKeys: 2 })
+  const tasks = [makeTask(), makeTask(), makeTask()]
+  for (const task of tasks) {
+    await queue.submit(task)
+    await queue.cancel(task.key)
+  }
+  await pass(testLimits.finishedRetentionMs)
+  t.strictSame(await Promise.all(tasks.map(async task => (await queue.submit(task)).type)), ['accepted', 'conflict', 'conflict'])
+})
+
+t.test('every task ends exactly once whatever workers and clients do', async t => {
+  for (let seed = 1; seed <= 200; seed++) {
+    const { queue, pass } = makeQueue({ maxWaiting: 1e6, maxWaitingPerAccount: 1e6 })
+    const ends = new Map<string, number>()
+    queue.subscribe(event => {
+      if (event.type === 'ended') ends.set(event.snapshot.record.taskUUID, (ends.get(event.snapshot.record.taskUUID) ?? 0) + 1)
+    })
+    const random = makeRandom(seed)
+    const held: Awaited<ReturnType<typeof queue.claim>>[number][] = []
+    const tasks = Array.from({ length: 30 }, () => makeTask({ account: `a${random(4)}`, results: 1 + random(4), steps: 1 + random(5) }))
+    const waiting = [...tasks]
+    const tryClaim = async (worker: string) => {
+      const controller = new AbortController()
+      const claim = queue.claim(worker, 1 + random(6), controller.signal)
+      await new Promise(resolve => setImmediate(resolve))
+      controller.abort(new Error('enough'))
+      held.push(...await claim.catch(() => []))
+    }
+    const work = async () => {
+      const lease = held.splice(random(held.length), 1)[0]
+      if (!lease) return
+      for (const { index } of lease.record.results) {
+        if (!lease.committed.includes(index)) await queue.commit(lease, resultOf(lease.record, index))
+      }
+      await queue.settle(lease)
+    }
+    for (let action = 0; action < 150; action++) {
+      const next = random(10)
+      const task = tasks[random(tasks.length)]
+      if (next < 3 && waiting.length > 0) await queue.submit(waiting.pop() as (typeof tasks)[number])
+      else if (next < 5) await tryClaim(`w${random(3)}`)
+      else if (next < 7) await work()
+      else if (next === 7) await queue.abandon(`w${random(3)}`)
+      else if (next === 8 && task) await queue.cancel(task.key)
+      else await pass(random(9_000))
+    }
+    for (const task of waiting) await queue.submit(task)
+    for (let round = 0; round < 200 && queue.waiting + held.length > 0; round++) {
+      await tryClaim(`w${round % 3}`)
+      while (held.length > 0) await work()
+    }
+    await pass(testLimits.leaseMs)
+    for (let round = 0; round < 200 && queue.waiting + held.length > 0; round++) {
+      await tryClaim('last')
+      while (held.length > 0) await work()
+    }
+    if (ends.size !== tasks.length || [...ends.values()].some(count => count !== 1)) t.fail(`seed ${seed}: ${ends.size} of ${tasks.length} tasks ended`)
+  }
+  t.pass('200 histories')
+})
+
+/** A small generator, so that a failing history can be run again. */
+function makeRandom(seed: number): (below: number) => number {
+  let state = seed
+  return below => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
