@@ -1,0 +1,89 @@
+import { pino } from 'pino'
+import type { DestinationStream } from 'pino'
+
+/** How much is logged. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
+
+/** Facts of a log event: ids, counts, times. */
+export type LogFields = Readonly<Record<string, unknown>>
+
+/**
+ * Writes events, not prose: a stable event name and its facts, one JSON line each.
+ * Keys and prompts never reach the output, wherever they stand among the facts; errors go under `error`.
+ */
+export interface Log {
+  debug(event: string, fields?: LogFields): void
+  info(event: string, fields?: LogFields): void
+  warn(event: string, fields?: LogFields): void
+  error(event: string, fields?: LogFields): void
+  /** A log whose events all carry these facts. */
+  with(fields: LogFields): Log
+}
+
+/** What a log is made of. */
+export interface LogOptions {
+  readonly level: LogLevel
+  /** Where the lines go; stderr where absent, because stdout belongs to the command's own output. */
+  readonly destination?: DestinationStream
+}
+
+/** Facts that are never written, in lower case. */
+const secretNames = new Set([
+  'apikey', 'apikeys', 'authorization', 'key', 'keys', 'pepper', 'secret', 'token',
+  'prompt', 'negativeprompt', 'positiveprompt', 'imagebase64data', 'imagedatauri',
+])
+
+/** Nesting beyond this is not logged; it also ends cycles. */
+const maxDepth = 5
+
+/** Opens the log of a process. */
+export function createLog({ level, destination }: LogOptions): Log {
+  const options = { level, base: undefined, messageKey: 'event', timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label: string) => ({ level: label }) } }
+  return wrap(pino(options, destination ?? pino.destination({ dest: 2, sync: false })))
+}
+
+/** A log that writes nothing. */
+export const silentLog: Log = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  with: () => silentLog,
+}
+
+function wrap(logger: pino.Logger): Log {
+  const at = (level: Exclude<LogLevel, 'silent'>) => (event: string, fields: LogFields = {}) => {
+    if (logger.isLevelEnabled(level)) logger[level](redact(fields, 0), event)
+  }
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    with: fields => wrap(logger.child(redact(fields, 0) as LogFields)),
+  }
+}
+
+/** A copy without secrets. Redaction by name at every depth, where a list of paths would miss the next place. */
+function redact(value: unknown, depth: number): unknown {
+  if (value instanceof Error) return describeError(value, depth)
+  if (typeof value === 'string') return withoutControlCharacters(value)
+  if (typeof value === 'bigint') return value.toString()
+  if (typeof value !== 'object' || value === null) return value
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`
+  if (depth >= maxDepth) return '[deep]'
+  if (Array.isArray(value)) return value.map(item => redact(item, depth + 1))
+  const entries = Object.entries(value).map(([name, item]) => [name, secretNames.has(name.toLowerCase()) ? '[redacted]' : redact(item, depth + 1)])
+  return Object.fromEntries(entries)
+}
+
+function describeError(error: Error, depth: number): LogFields {
+  const cause = error.cause === undefined || depth >= maxDepth ? {} : { cause: redact(error.cause, depth + 1) }
+  return { type: error.name, message: withoutControlCharacters(error.message), stack: error.stack, ...cause }
+}
+
+/** A terminal that shows the log must not obey what a client wrote. JSON escapes most of these already, but not all. */
+function withoutControlCharacters(text: string): string {
+  // eslint-disable-next-line no-control-regex -- these are what it is about
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd')
+}
