@@ -1,4 +1,4 @@
-import sharp from 'sharp'
+import sharp, { type Sharp } from 'sharp'
 import type { ImageFormat } from './image-format.ts'
 import type { RgbImage } from '../core/generation-request.ts'
 
@@ -28,4 +28,4 @@ const encoders = {
   JPG: (picture, quality) => picture.jpeg({ quality, chromaSubsampling: quality >= fullChromaQuality ? '4:4:4' : '4:2:0' }),
   PNG: (picture) => picture.png({ compressionLevel: 6 }),
   WEBP: (picture, quality) => picture.webp({ quality, smartSubsample: quality >= fullChromaQuality }),
-} satisfies Record<ImageFormat, (picture: sharp.Sharp, quality: number) => sharp.Sharp>
+} satisfies Record<ImageFormat, (picture: Sharp, quality: number) => Sharp>

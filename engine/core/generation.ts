@@ -1,0 +1,126 @@
+import type { DenoiseState, Pipeline } from '../pipelines/pipeline.ts'
+import type { GenerationRequest, RgbImage } from './generation-request.ts'
+import { GenerationStatus, isFinished } from './generation-status.ts'
+
+const transitions: Readonly<Record<GenerationStatus, readonly GenerationStatus[]>> = {
+  [GenerationStatus.waiting]: [GenerationStatus.running, GenerationStatus.failed, GenerationStatus.cancelled],
+  [GenerationStatus.running]: [GenerationStatus.completed, GenerationStatus.failed, GenerationStatus.cancelled],
+  [GenerationStatus.completed]: [],
+  [GenerationStatus.failed]: [],
+  [GenerationStatus.cancelled]: [],
+}
+
+/**
+ * One seed on its way to one picture.
+ *
+ *     waiting ──▶ running ──▶ completed
+ *        └───────────┴──────▶ failed | cancelled
+ *
+ * There are no phases: every step tries to let `stepsDone` catch up with `totalSteps`; what still lacks
+ * (a model, latents, a picture) is told from the fields.
+ */
+export class Generation {
+  readonly request: GenerationRequest
+  /** Settles with the picture or with what kept it away. */
+  readonly image: Promise<RgbImage>
+  readonly #resolve: (image: RgbImage) => void
+  readonly #reject: (reason: unknown) => void
+  #status: GenerationStatus = GenerationStatus.waiting
+  #pipeline: Pipeline | undefined
+  #state: DenoiseState | undefined
+
+  constructor(request: GenerationRequest) {
+    this.request = request
+    const { promise, resolve, reject } = withResolvers<RgbImage>()
+    this.image = promise
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  get id(): string {
+    return this.request.id
+  }
+
+  get owner(): string {
+    return this.request.owner
+  }
+
+  get status(): GenerationStatus {
+    return this.#status
+  }
+
+  /** Its model's pipeline, once the model is loaded. */
+  get pipeline(): Pipeline | undefined {
+    return this.#pipeline
+  }
+
+  /** Its latents, once its prompts are encoded. */
+  get state(): DenoiseState | undefined {
+    return this.#state
+  }
+
+  get stepsDone(): number {
+    return this.#state?.evaluation ?? 0
+  }
+
+  /** Evaluations of the network that the picture takes; second-order noise schedulers take more than the request's steps. */
+  get totalSteps(): number {
+    return this.#state?.run.timesteps.length ?? this.request.totalSteps
+  }
+
+  /** Whether only the decoding is left. */
+  get isDenoised(): boolean {
+    return this.#state !== undefined && this.stepsDone >= this.totalSteps
+  }
+
+  get isFinished(): boolean {
+    return isFinished(this.#status)
+  }
+
+  /** The model is loaded: the generation may be planned from now on. */
+  attach(pipeline: Pipeline): void {
+    this.#pipeline = pipeline
+  }
+
+  /** The prompts are encoded and the latents prepared. */
+  start(state: DenoiseState): void {
+    this.#to(GenerationStatus.running)
+    this.#state = state
+  }
+
+  complete(image: RgbImage): void {
+    this.#to(GenerationStatus.completed)
+    this.#resolve(image)
+    this.#state = undefined
+  }
+
+  fail(reason: unknown): void {
+    this.#to(GenerationStatus.failed)
+    this.#reject(reason)
+    this.#state = undefined
+  }
+
+  cancel(reason: unknown): void {
+    this.#to(GenerationStatus.cancelled)
+    this.#reject(reason)
+    this.#state = undefined
+  }
+
+  #to(next: GenerationStatus): void {
+    if (!transitions[this.#status].includes(next)) {
+      throw new Error(`generation ${this.id}: no way from status ${this.#status} to ${next}`)
+    }
+    this.#status = next
+  }
+}
+
+/** Promise.withResolvers, which Node 20 lacks. */
+function withResolvers<T>() {
+  let resolve!: (value: T) => void
+  let reject!: (reason: unknown) => void
+  const promise = new Promise<T>((fulfil, refuse) => {
+    resolve = fulfil
+    reject = refuse
+  })
+  return { promise, resolve, reject }
+}

@@ -1,0 +1,78 @@
+import { rowsOf, type ReadyGeneration } from './batcher.ts'
+import type { Generation } from './generation.ts'
+import { GenerationStatus } from './generation-status.ts'
+
+/** The generations of one batch key that share its next run, and who has to be first in the run after. */
+export interface RowPick {
+  readonly generations: readonly ReadyGeneration[]
+  /** Was due, but needs more rows than were left, and another took its place. */
+  readonly passedOver: ReadyGeneration | undefined
+}
+
+/**
+ * Fills a run's rows.
+ *
+ * Owners take turns: each owner's oldest generation, then each one's second, and so on, so a newcomer gets a row at
+ * the next step even where one owner could fill the run alone. Within a turn started generations go before
+ * waiting ones (what is begun gets finished), then owners by their deficit. No row stays empty while a
+ * generation would fit into it; the one that was passed over for it is first next time, so none starves.
+ */
+export function pickRows(
+  candidates: readonly ReadyGeneration[],
+  maxRows: number,
+  owners: readonly string[],
+  first: Generation | undefined,
+): RowPick {
+  const picked: ReadyGeneration[] = []
+  let passedOver: ReadyGeneration | undefined
+  let due: ReadyGeneration | undefined
+  let freeRows = maxRows
+  for (const generation of inTurns(candidates, owners, first)) {
+    if (freeRows === 0) break
+    // A generation that exceeds the whole run goes alone; the pipeline splits its rows.
+    const rows = Math.min(rowsOf(generation), maxRows)
+    if (rows > freeRows) {
+      due ??= generation
+      continue
+    }
+    if (due !== undefined) passedOver ??= due
+    picked.push(generation)
+    freeRows -= rows
+  }
+  return { generations: picked, passedOver }
+}
+
+/** All candidates in the order in which they may take rows. */
+function inTurns(candidates: readonly ReadyGeneration[], owners: readonly string[], first: Generation | undefined) {
+  const turnOf = new Map<ReadyGeneration, number>()
+  const counts = new Map<string, number>()
+  for (const generation of startedFirst(candidates)) {
+    const turn = counts.get(generation.owner) ?? 0
+    turnOf.set(generation, turn)
+    counts.set(generation.owner, turn + 1)
+  }
+  const rank = new Map(owners.map((owner, i) => [owner, i]))
+  const order = (generation: ReadyGeneration): readonly number[] => [
+    generation === first ? 0 : 1,
+    turnOf.get(generation) ?? 0,
+    isStarted(generation) ? 0 : 1,
+    rank.get(generation.owner) ?? owners.length,
+  ]
+  return candidates.map((generation) => ({ generation, order: order(generation) })).sort(byOrder).map(({ generation }) => generation)
+}
+
+function startedFirst(candidates: readonly ReadyGeneration[]): readonly ReadyGeneration[] {
+  return [...candidates.filter(isStarted), ...candidates.filter((generation) => !isStarted(generation))]
+}
+
+function isStarted(generation: Generation): boolean {
+  return generation.status === GenerationStatus.running
+}
+
+function byOrder(a: { readonly order: readonly number[] }, b: { readonly order: readonly number[] }): number {
+  for (let i = 0; i < a.order.length; i++) {
+    const difference = (a.order[i] as number) - (b.order[i] as number)
+    if (difference !== 0) return difference
+  }
+  return 0
+}

@@ -1,0 +1,182 @@
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
+import type { Engine } from '../engine.ts'
+import { EngineError } from '../engine-error.ts'
+import type { LoadedModel, ModelLoader } from '../models/loaded-model.ts'
+import type { Pipeline } from '../pipelines/pipeline.ts'
+import type { Device } from '../runtime/model-session.ts'
+import { Executor, type StepOutcome } from './executor.ts'
+import type { GenerationRequest, RgbImage } from './generation-request.ts'
+import { Generation } from './generation.ts'
+import { RowCaps } from './row-caps.ts'
+import { StepScheduler } from './step-scheduler.ts'
+import { WakeUp } from './wake-up.ts'
+import { warmUpRequest } from './warm-up-request.ts'
+
+/** What the step loop works with. */
+export interface StepLoopOptions {
+  readonly device: Device
+  readonly loader: ModelLoader
+  readonly createPipeline: (model: LoadedModel) => Pipeline
+  /** Most UNet rows in one run. */
+  readonly maxRows: number
+}
+
+/** A generation inside, and how it lets go of what it holds. */
+interface Entry {
+  readonly generation: Generation
+  readonly leave: () => void
+}
+
+/** The engine: a loop of steps over the generations that are inside. */
+export class StepLoopEngine implements Engine {
+  readonly device: Device
+  readonly #loader: ModelLoader
+  readonly #createPipeline: (model: LoadedModel) => Pipeline
+  /** One pipeline for each loaded model; it goes with the model. */
+  readonly #pipelines = new WeakMap<LoadedModel, Pipeline>()
+  readonly #stepScheduler: StepScheduler
+  readonly #executor: Executor
+  readonly #entries = new Map<string, Entry>()
+  readonly #cancellations: { readonly generation: Generation; readonly reason: unknown }[] = []
+  readonly #wakeUp = new WakeUp()
+  readonly #loop: Promise<void>
+  #isStopped = false
+
+  constructor({ device, loader, createPipeline, maxRows }: StepLoopOptions) {
+    if (!Number.isSafeInteger(maxRows) || maxRows < 1) throw new RangeError(`maxRows: expected a whole number from 1, got ${maxRows}`)
+    const rowCaps = new RowCaps(maxRows)
+    this.device = device
+    this.#loader = loader
+    this.#createPipeline = createPipeline
+    this.#stepScheduler = new StepScheduler(rowCaps)
+    this.#executor = new Executor(rowCaps)
+    this.#loop = this.#run()
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  async generate(request: GenerationRequest, signal: AbortSignal): Promise<RgbImage> {
+    signal.throwIfAborted()
+    if (this.#isStopped) throw stoppedError()
+    if (this.#entries.has(request.id)) throw new Error(`generation ${request.id} is already in the engine`)
+    const generation = new Generation(request)
+    const cancel = () => this.#cancel(generation, signal.reason)
+    const releaseModel = this.#loader.hold(request.model)
+    const leave = () => {
+      signal.removeEventListener('abort', cancel)
+      releaseModel()
+    }
+    this.#entries.set(request.id, { generation, leave })
+    signal.addEventListener('abort', cancel, { once: true })
+    void this.#attachModel(generation)
+    return generation.image
+  }
+
+  async warmUp(model: string): Promise<void> {
+    const { spec } = await this.#loader.load(model)
+    await this.generate(warmUpRequest(spec), new AbortController().signal)
+  }
+
+  /** One step: nothing to do → false; else plan, execute, update. */
+  async step(): Promise<boolean> {
+    this.#applyCancellations()
+    const plan = this.#stepScheduler.plan(this.#generations())
+    if (plan.type === 'idle') return false
+    for (const outcome of await this.#executor.execute(plan)) this.#update(outcome)
+    return true
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#isStopped) {
+      this.#isStopped = true
+      for (const { generation } of this.#entries.values()) this.#cancel(generation, stoppedError())
+      this.#wakeUp.call()
+    }
+    await this.#loop
+    await this.#loader.release()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isStopped) {
+      const hasRun = await this.#guardedStep()
+      // Messages and cancellations come in between two steps: the runtime blocks the thread during one.
+      if (hasRun) await yieldToEventLoop()
+      else await this.#wakeUp.sleep()
+    }
+    this.#applyCancellations()
+  }
+
+  /** A step that throws is a bug of the engine; what is inside must not wait for ever for it. */
+  async #guardedStep(): Promise<boolean> {
+    try {
+      return await this.step()
+    } catch (cause) {
+      const error = new EngineError('inferenceError', 'the engine failed between two steps', { cause })
+      for (const { generation } of [...this.#entries.values()]) this.#finish(generation, () => generation.fail(error))
+      return false
+    }
+  }
+
+  #generations(): readonly Generation[] {
+    return [...this.#entries.values()].map(({ generation }) => generation)
+  }
+
+  async #attachModel(generation: Generation): Promise<void> {
+    try {
+      const model = await this.#loader.load(generation.request.model)
+      if (generation.isFinished) return
+      generation.attach(this.#pipelineOf(model))
+    } catch (error) {
+      if (!generation.isFinished) this.#finish(generation, () => generation.fail(error))
+    }
+    this.#wakeUp.call()
+  }
+
+  #pipelineOf(model: LoadedModel): Pipeline {
+    const known = this.#pipelines.get(model)
+    if (known !== undefined) return known
+    const pipeline = this.#createPipeline(model)
+    this.#pipelines.set(model, pipeline)
+    return pipeline
+  }
+
+  #cancel(generation: Generation, reason: unknown): void {
+    this.#cancellations.push({ generation, reason })
+    this.#wakeUp.call()
+  }
+
+  #applyCancellations(): void {
+    for (const { generation, reason } of this.#cancellations.splice(0)) {
+      if (!generation.isFinished) this.#finish(generation, () => generation.cancel(reason))
+    }
+  }
+
+  #update(outcome: StepOutcome): void {
+    const { generation } = outcome
+    if (generation.isFinished) return
+    switch (outcome.type) {
+      case 'prepared':
+        return generation.start(outcome.state)
+      case 'stepped':
+        return
+      case 'decoded':
+        return this.#finish(generation, () => generation.complete(outcome.image))
+      case 'failed':
+        return this.#finish(generation, () => generation.fail(outcome.error))
+      default:
+        throw new Error(`unknown outcome ${JSON.stringify(outcome satisfies never)}`)
+    }
+  }
+
+  #finish(generation: Generation, settle: () => void): void {
+    this.#entries.get(generation.id)?.leave()
+    this.#entries.delete(generation.id)
+    settle()
+  }
+}
+
+function stoppedError(): EngineError {
+  return new EngineError('stopped', 'the engine was stopped')
+}

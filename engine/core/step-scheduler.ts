@@ -1,0 +1,114 @@
+import { decodeCost, decodeRowCap, groupByBatchKey, rowsOf, stepCost, type ReadyGeneration } from './batcher.ts'
+import { DeficitRoundRobin } from './deficit-round-robin.ts'
+import type { Generation } from './generation.ts'
+import type { RowCaps } from './row-caps.ts'
+import { pickRows, type RowPick } from './row-picker.ts'
+import type { StepPlan, WorkPlan } from './step-plan.ts'
+
+/** Generations of one batch key, in the order they came. */
+interface Lane {
+  readonly key: string
+  readonly generations: readonly ReadyGeneration[]
+}
+
+/**
+ * Decides what the next step runs. It runs nothing itself, so its decisions can be tested as values.
+ *
+ * Denoising: batch keys take turns by deficit round robin, each weighted by the owners that wait for it, and within a
+ * batch key owners take turns for the rows (see `pickRows`). Encoding and decoding go first, because they let a
+ * generation join or leave, but after one run of each a denoise run is due, so neither can starve it.
+ */
+export class StepScheduler {
+  readonly #rowCaps: RowCaps
+  readonly #lanes = new DeficitRoundRobin()
+  readonly #owners = new DeficitRoundRobin()
+  /** By batch key: who was passed over in its last run for want of rows. */
+  readonly #passedOver = new Map<string, Generation>()
+  /** What has run since the last denoise run. */
+  readonly #sinceDenoise = new Set<WorkPlan['type']>()
+
+  constructor(rowCaps: RowCaps) {
+    this.#rowCaps = rowCaps
+  }
+
+  /** Plans one step over the generations inside; those whose model is not loaded yet are left out. */
+  plan(generations: Iterable<Generation>): StepPlan {
+    const ready = [...generations].filter(isReady)
+    const denoised = ready.filter((generation) => generation.isDenoised)
+    const lanes = lanesOf(ready.filter((generation) => !generation.isDenoised))
+    this.#retain(ready, lanes)
+    const plan = this.#choose(denoised, lanes)
+    if (plan.type === 'denoise' || plan.type === 'idle') this.#sinceDenoise.clear()
+    else this.#sinceDenoise.add(plan.type)
+    return plan
+  }
+
+  #choose(denoised: readonly ReadyGeneration[], lanes: ReadonlyMap<string, Lane>): StepPlan {
+    if (denoised.length > 0 && !this.#sinceDenoise.has('decode')) return this.#planDecode(denoised)
+    let encode: StepPlan | undefined
+    for (const key of this.#lanes.order()) {
+      const lane = lanes.get(key) as Lane
+      const pick = pickRows(lane.generations, this.#rowCaps.get('denoise', key), this.#owners.order(), this.#passedOver.get(key))
+      const unprepared = pick.generations.filter((generation) => generation.state === undefined)
+      if (unprepared.length > 0 && !this.#sinceDenoise.has('encodePrompt')) return this.#planEncode(lane, unprepared)
+      if (unprepared.length < pick.generations.length) return this.#planDenoise(lane, pick, lanes)
+      encode ??= this.#planEncode(lane, unprepared)
+    }
+    if (encode !== undefined) return encode
+    return denoised.length > 0 ? this.#planDecode(denoised) : { type: 'idle' }
+  }
+
+  #planEncode({ key }: Lane, generations: readonly ReadyGeneration[]): WorkPlan {
+    return { type: 'encodePrompt', batchKey: key, generations, maxRows: this.#rowCaps.get('encodePrompt', key) }
+  }
+
+  #planDenoise({ key }: Lane, { generations: picked, passedOver }: RowPick, lanes: ReadonlyMap<string, Lane>): WorkPlan {
+    if (passedOver === undefined) this.#passedOver.delete(key)
+    else this.#passedOver.set(key, passedOver)
+    const generations = picked.filter((generation) => generation.state !== undefined)
+    let total = 0
+    for (const generation of generations) {
+      const cost = stepCost(generation, rowsOf(generation))
+      this.#owners.charge({ key: generation.owner, weight: 1 }, cost)
+      total += cost
+    }
+    this.#lanes.charge({ key, weight: laneWeights(lanes).get(key) ?? 1 }, total)
+    return { type: 'denoise', batchKey: key, generations, maxRows: this.#rowCaps.get('denoise', key) }
+  }
+
+  /** The picture that waits longest, and others of its batch key. */
+  #planDecode(denoised: readonly ReadyGeneration[]): WorkPlan {
+    const lane = lanesOf(denoised).values().next().value as Lane
+    const cap = Math.min(this.#rowCaps.get('decode', lane.key), decodeRowCap(lane.generations[0] as ReadyGeneration))
+    const generations = lane.generations.slice(0, cap)
+    for (const generation of generations) this.#owners.charge({ key: generation.owner, weight: 1 }, decodeCost(generation))
+    return { type: 'decode', batchKey: lane.key, generations, maxRows: cap }
+  }
+
+  #retain(ready: readonly ReadyGeneration[], lanes: ReadonlyMap<string, Lane>): void {
+    this.#lanes.retain(new Set(lanes.keys()))
+    this.#owners.retain(new Set(ready.map((generation) => generation.owner)))
+    for (const key of this.#passedOver.keys()) if (!lanes.has(key)) this.#passedOver.delete(key)
+  }
+}
+
+function isReady(generation: Generation): generation is ReadyGeneration {
+  return generation.pipeline !== undefined && !generation.isFinished
+}
+
+function lanesOf(generations: readonly ReadyGeneration[]): ReadonlyMap<string, Lane> {
+  const groups = groupByBatchKey(generations)
+  return new Map([...groups].map(([key, members]) => [key, { key, generations: members }]))
+}
+
+/** Each owner brings one share, divided between the batch keys where it has work. */
+function laneWeights(lanes: ReadonlyMap<string, Lane>): ReadonlyMap<string, number> {
+  const ownersOf = new Map([...lanes.values()].map(({ key, generations }) => [key, new Set(generations.map(({ owner }) => owner))]))
+  const lanesPerOwner = new Map<string, number>()
+  for (const owners of ownersOf.values()) {
+    for (const owner of owners) lanesPerOwner.set(owner, (lanesPerOwner.get(owner) ?? 0) + 1)
+  }
+  return new Map(
+    [...ownersOf].map(([key, owners]) => [key, [...owners].reduce((sum, owner) => sum + 1 / (lanesPerOwner.get(owner) ?? 1), 0)]),
+  )
+}

@@ -1,0 +1,54 @@
+import type { GenerationRequest, RgbImage } from '../core/generation-request.ts'
+import type { NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
+
+/** Text encoder states of a prompt's chunks, one after the other. */
+export interface PromptEmbeds {
+  /** 77 for each chunk. */
+  readonly tokens: number
+  /** Row-major [tokens, contextSize]. */
+  readonly data: Float32Array
+}
+
+/** Text conditioning of one generation. */
+export interface Conditioning {
+  readonly promptEmbeds: PromptEmbeds
+  /** Present if and only if the generation has guidance. */
+  readonly negativePromptEmbeds?: PromptEmbeds
+}
+
+/** Everything one generation owns while it is denoised; nothing of it is shared with its neighbours in a batch. */
+export interface DenoiseState {
+  readonly request: GenerationRequest
+  readonly conditioning: Conditioning
+  readonly run: NoiseSchedulerRun
+  readonly noise: NoiseSource
+  /** Row-major [channels, height, width] in latent cells. */
+  latents: Float32Array
+  /** Evaluations of the network done, so also the index of the next one. */
+  evaluation: number
+}
+
+/**
+ * The numbered stages of one model family, over many generations at once.
+ *
+ * A stage that throws has changed no state, so the caller may run it again with fewer generations.
+ */
+export interface Pipeline {
+  /** AIR of its model. */
+  readonly model: string
+  /** Relative cost of one UNet row at a size; see `stepCost`. */
+  readonly costPerUnit: number
+  /** Latent cells along each side. */
+  latentSize(request: GenerationRequest): { readonly width: number; readonly height: number }
+  /** Stage 1: encodes the prompts of all requests, at most `maxRows` chunks of text in one run. */
+  encodePrompts(requests: readonly GenerationRequest[], maxRows: number): Promise<readonly Conditioning[]>
+  /** Stage 2: draws the first latents and starts the noise scheduler. Throws an EngineError that names the parameter. */
+  prepareLatents(request: GenerationRequest, conditioning: Conditioning): DenoiseState
+  /**
+   * Stage 3: one evaluation of the network for each state, at most `maxRows` rows in one run.
+   * All states have the same latent size. Gives the error of each state that failed by itself.
+   */
+  denoise(states: readonly DenoiseState[], maxRows: number): Promise<readonly (Error | undefined)[]>
+  /** Stage 4: turns latents of the same size into pictures, at most `maxRows` in one run. */
+  decode(states: readonly DenoiseState[], maxRows: number): Promise<readonly RgbImage[]>
+}

@@ -1,0 +1,146 @@
+import type { GenerationRequest, RgbImage } from '../core/generation-request.ts'
+import { EngineError } from '../engine-error.ts'
+import type { LoadedModel } from '../models/loaded-model.ts'
+import type { NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
+import type { EmbedsCache } from './embeds-cache.ts'
+import { FloatPool } from './float-pool.ts'
+import { guide } from './guide.ts'
+import { isFiniteArray } from './is-finite-array.ts'
+import type { NetworkRunner } from './network-runner.ts'
+import { outputData } from './output-data.ts'
+import type { Conditioning, DenoiseState, Pipeline } from './pipeline.ts'
+import { PromptEncoder, type PromptTokenizer } from './prompt-encoder.ts'
+import { UnetBatch, type UnetRow } from './unet-batch.ts'
+
+/** What the pipeline of the SD 1.x and SD 2.x families works with. */
+export interface StableDiffusionOptions {
+  readonly model: LoadedModel
+  readonly tokenizer: PromptTokenizer
+  readonly cache: EmbedsCache
+  readonly runNetwork: NetworkRunner
+  /** Starts a run of the noise scheduler of this name. Throws a RangeError for a step count it cannot do. */
+  readonly createNoiseSchedulerRun: (request: GenerationRequest, model: LoadedModel) => NoiseSchedulerRun
+  readonly createNoiseSource: (seed: number) => NoiseSource
+}
+
+/** Text-to-image with the SD 1.x and SD 2.x families. */
+export class StableDiffusionPipeline implements Pipeline {
+  readonly model: string
+  readonly costPerUnit: number
+  readonly #options: StableDiffusionOptions
+  readonly #promptEncoder: PromptEncoder
+  readonly #unetBatch: UnetBatch
+  readonly #latents = new FloatPool()
+
+  constructor(options: StableDiffusionOptions) {
+    const { model } = options
+    this.model = model.spec.air
+    this.costPerUnit = Math.max(1, model.byteLength)
+    this.#options = options
+    this.#promptEncoder = new PromptEncoder(options)
+    this.#unetBatch = new UnetBatch(model)
+  }
+
+  latentSize({ width, height }: GenerationRequest): { readonly width: number; readonly height: number } {
+    const { latentFactor } = this.#options.model
+    return { width: width / latentFactor, height: height / latentFactor }
+  }
+
+  /** 1. Encode prompts. */
+  encodePrompts(requests: readonly GenerationRequest[], maxRows: number): Promise<readonly Conditioning[]> {
+    return this.#promptEncoder.encode(requests, maxRows)
+  }
+
+  /** 2. Prepare latents: standard normal noise of the seed, scaled to the noise schedule's start. */
+  prepareLatents(request: GenerationRequest, conditioning: Conditioning): DenoiseState {
+    const { model, createNoiseSchedulerRun, createNoiseSource } = this.#options
+    const run = createNoiseSchedulerRun(request, model)
+    const noise = createNoiseSource(request.seed)
+    const { width, height } = this.latentSize(request)
+    const latents = noise.next(model.latentChannels * height * width)
+    for (let i = 0; i < latents.length; i++) latents[i] = (latents[i] as number) * run.initNoiseSigma
+    return { request, conditioning, run, noise, latents, evaluation: 0 }
+  }
+
+  /** 3. Denoise: one evaluation of the UNet over all rows, guidance and the noise scheduler's step for each generation. */
+  async denoise(states: readonly DenoiseState[], maxRows: number): Promise<readonly (Error | undefined)[]> {
+    const rows = states.flatMap(rowsOf)
+    const outputs = await this.#runUnet(rows, maxRows)
+    let row = 0
+    return states.map((state) => {
+      const { negativePromptEmbeds } = state.conditioning
+      const unconditioned = negativePromptEmbeds === undefined ? undefined : outputs[row++]
+      const conditioned = outputs[row++] as Float32Array
+      return advance(state, conditioned, unconditioned)
+    })
+  }
+
+  /** 4. Decode the latents to pictures. */
+  async decode(states: readonly DenoiseState[], maxRows: number): Promise<readonly RgbImage[]> {
+    const images: RgbImage[] = []
+    for (let from = 0; from < states.length; from += maxRows) {
+      images.push(...(await this.#runVaeDecoder(states.slice(from, from + maxRows))))
+    }
+    return images
+  }
+
+  /** Gives each row's model output; the arrays are the caller's. */
+  async #runUnet(rows: readonly UnetRow[], maxRows: number): Promise<readonly Float32Array[]> {
+    const { model, runNetwork } = this.#options
+    const { width, height } = this.latentSize((rows[0] as UnetRow).state.request)
+    const size = model.latentChannels * height * width
+    const modelOutputs: Float32Array[] = []
+    for (let from = 0; from < rows.length; from += maxRows) {
+      const part = rows.slice(from, from + maxRows)
+      const generations = [...new Set(part.map((row) => row.state.request.id))]
+      const feeds = this.#unetBatch.fill(part, height, width)
+      const outputs = await runNetwork(model.unet, feeds, { stage: 'denoise', rows: part.length, generations })
+      const data = outputData(outputs, 'out_sample', 'float32', part.length * size)
+      part.forEach((_, row) => modelOutputs.push(data.subarray(row * size, (row + 1) * size)))
+    }
+    return modelOutputs
+  }
+
+  async #runVaeDecoder(states: readonly DenoiseState[]): Promise<readonly RgbImage[]> {
+    const { model, runNetwork } = this.#options
+    const { width, height } = this.latentSize((states[0] as DenoiseState).request)
+    const latentLength = model.latentChannels * height * width
+    const latents = this.#latents.take(states.length * latentLength)
+    states.forEach((state, row) => latents.set(state.latents, row * latentLength))
+    const dims = [states.length, model.latentChannels, height, width]
+    const generations = states.map((state) => state.request.id)
+    const feeds = { latents: { dtype: 'float32', dims, data: latents } } as const
+    const outputs = await runNetwork(model.vaeDecoder, feeds, { stage: 'decode', rows: states.length, generations })
+    const length = width * height * model.latentFactor ** 2 * 3
+    const data = outputData(outputs, 'image', 'uint8', states.length * length)
+    return states.map(({ request }, row) => ({
+      width: request.width,
+      height: request.height,
+      data: states.length === 1 ? data : data.slice(row * length, (row + 1) * length),
+    }))
+  }
+}
+
+/** The negative prompt's row comes first, as in the reference. */
+function rowsOf(state: DenoiseState): readonly UnetRow[] {
+  const { promptEmbeds, negativePromptEmbeds } = state.conditioning
+  const conditioned = { state, embeds: promptEmbeds }
+  return negativePromptEmbeds === undefined ? [conditioned] : [{ state, embeds: negativePromptEmbeds }, conditioned]
+}
+
+/** Takes one generation a step on; gives the error that is this generation's own. */
+function advance(state: DenoiseState, conditioned: Float32Array, unconditioned: Float32Array | undefined): Error | undefined {
+  const { request, run, evaluation, noise } = state
+  const modelOutput = unconditioned === undefined ? conditioned : guide(conditioned, unconditioned, request.guidanceScale)
+  try {
+    state.latents = run.step(modelOutput, evaluation, state.latents, noise)
+  } catch (cause) {
+    return new EngineError('inferenceError', `the noise scheduler failed at step ${evaluation + 1}`, { cause })
+  }
+  if (!isFiniteArray(state.latents)) {
+    const message = `the latents are not finite after step ${evaluation + 1} of ${run.timesteps.length}`
+    return new EngineError('inferenceError', message)
+  }
+  state.evaluation += 1
+  return undefined
+}
