@@ -9,7 +9,9 @@ export type { Engine, EngineOptions, RunReport } from './engine.ts'
 export { EngineError, EngineErrorCode } from './engine-error.ts'
 export { ImageFormat } from './images/image-format.ts'
 export type { BrokenModel, ModelDefaults, ModelFamily, ModelRegistry, ModelSpec } from './models/model-spec.ts'
+export { ModelError } from './models/model-error.ts'
 export { ModelType } from './models/model-spec.ts'
+export { openRegistry } from './models/registry.ts'
 export type { Device } from './runtime/model-session.ts'
 
 /** Opens an engine on one device; the caller stops it. Models are loaded at their first use or by `warmUp`. */

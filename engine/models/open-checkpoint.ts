@@ -1,0 +1,92 @@
+import { readdir, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { WeightComponent } from '../weights/component-names.ts'
+import { openFolderWeights } from '../weights/folder-weights.ts'
+import { readSafetensors } from '../weights/safetensors.ts'
+import { singleFileWeights } from '../weights/single-file-weights.ts'
+import type { StoredTensors } from '../weights/stored-tensor.ts'
+import type { TensorSource } from '../weights/tensor-source.ts'
+import type { NoiseScheduleConfig } from '../schedulers/noise-scheduler.ts'
+import { CLIP_VOCABULARY_SIZE, clipTokenizer } from './clip-tokenizer.ts'
+import { familyOfConfig, familyOfTensors } from './detect-family.ts'
+import { familyConfig } from './family-config.ts'
+import { readJsonFile } from './json-file.ts'
+import type { JsonObject } from './json-file.ts'
+import type { TokenizerFiles } from './loaded-model.ts'
+import { ModelError } from './model-error.ts'
+import type { ModelFamily } from './model-spec.ts'
+import { parseNoiseSchedule } from './noise-schedule.ts'
+import { singleFileLayout } from './single-file-layout.ts'
+import { readTokenizerFolder } from './tokenizer-folder.ts'
+
+/** Everything of a checkpoint but its weights' bytes: configurations, tokenizer, and where each tensor lies. */
+export interface Checkpoint {
+  readonly family: ModelFamily
+  /** As the `config.json` files have them. */
+  readonly configs: Readonly<Record<WeightComponent, JsonObject>>
+  readonly noiseSchedule: NoiseScheduleConfig
+  readonly tokenizer: TokenizerFiles
+  readonly weights: Readonly<Record<WeightComponent, TensorSource>>
+  /** Tensors of the file that belong to no component and are not known to be ignorable. */
+  readonly strangers: readonly string[]
+}
+
+type Description = Omit<Checkpoint, 'weights' | 'strangers'>
+
+/**
+ * Opens a checkpoint: a diffusers folder, or a single file that `configPath` or its family's published configuration
+ * describes. Reads configurations and headers only. Throws a ModelError or a WeightError with a sentence for people.
+ */
+export async function openCheckpoint(path: string, configPath?: string): Promise<Checkpoint> {
+  const found = await stat(path).catch(cause => { throw new ModelError(`${basename(path)} is not there`, { cause }) })
+  if (!found.isDirectory()) return openSingleFile(path, configPath)
+  if (configPath !== undefined) throw new ModelError('a "config" folder is for single files; a diffusers folder describes itself')
+  const description = await describeFolder(path)
+  const [text_encoder, unet, vae] = await Promise.all([openFolderWeights(path, 'text_encoder'), openFolderWeights(path, 'unet'), openFolderWeights(path, 'vae')])
+  return { ...description, weights: { text_encoder, unet, vae }, strangers: [] }
+}
+
+async function openSingleFile(path: string, configPath: string | undefined): Promise<Checkpoint> {
+  const { tensors, metadata } = await readSafetensors(path)
+  const description = configPath === undefined ? await describeTensors(tensors, metadata) : await describeFolder(configPath)
+  const { components, strangers } = singleFileWeights(tensors, singleFileLayout(description.configs))
+  return { ...description, weights: components, strangers }
+}
+
+async function describeTensors(tensors: StoredTensors, metadata: ReadonlyMap<string, string>): Promise<Description> {
+  const family = familyOfTensors(tensors)
+  const { unet, vae, text_encoder, scheduler, tokenizer } = await familyConfig(family, tensors, metadata)
+  return {
+    family,
+    configs: { text_encoder, unet, vae },
+    noiseSchedule: parseNoiseSchedule(scheduler),
+    tokenizer: await clipTokenizer(tokenizer.pad_token, tokenizer.model_max_length),
+  }
+}
+
+async function describeFolder(folder: string): Promise<Description> {
+  const names = await readdir(folder)
+  const json = (...parts: string[]): Promise<JsonObject> => readJsonFile(join(folder, ...parts), folder, parts.join('/'))
+  const modelIndex = names.includes('model_index.json') ? await json('model_index.json') : {}
+  if (!names.includes('unet')) {
+    // Other architectures have a transformer in its place; the index says which.
+    if (modelIndex['_class_name'] !== undefined) familyOfConfig(modelIndex, {})
+    throw new ModelError(`${basename(folder)} is not a diffusers folder: it has no unet folder`)
+  }
+  const unet = await json('unet', 'config.json')
+  const family = familyOfConfig(modelIndex, unet)
+  const [textEncoder, vae, scheduler] = await Promise.all([
+    json('text_encoder', 'config.json'), json('vae', 'config.json'), json('scheduler', 'scheduler_config.json'),
+  ])
+  return {
+    family,
+    configs: { text_encoder: textEncoder, unet, vae },
+    noiseSchedule: parseNoiseSchedule(scheduler),
+    tokenizer: await readTokenizerFolder(folder) ?? await defaultTokenizer(family, textEncoder),
+  }
+}
+
+async function defaultTokenizer(family: ModelFamily, textEncoder: JsonObject): Promise<TokenizerFiles> {
+  if (textEncoder['vocab_size'] !== CLIP_VOCABULARY_SIZE) throw new ModelError("the tokenizer folder is not there, and the text encoder's vocabulary is not CLIP's")
+  return clipTokenizer(family === 'sd2' ? '!' : '<|endoftext|>', 77)
+}

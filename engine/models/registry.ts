@@ -1,0 +1,104 @@
+import { stat } from 'node:fs/promises'
+import { basename, resolve } from 'node:path'
+import { refusePickleName } from '../weights/pickle.ts'
+import { readSafetensors } from '../weights/safetensors.ts'
+import { WeightError } from '../weights/weight-error.ts'
+import { airKey, derivedAir, isAir } from './air.ts'
+import { fileKind } from './file-kind.ts'
+import { findEntries } from './find-entries.ts'
+import type { FoundEntry } from './find-entries.ts'
+import { insideFolder } from './inside-folder.ts'
+import { ModelError } from './model-error.ts'
+import { ModelType } from './model-spec.ts'
+import type { BrokenModel, ModelDefaults, ModelRegistry, ModelSpec } from './model-spec.ts'
+import { openCheckpoint } from './open-checkpoint.ts'
+
+/**
+ * Looks through the models folders (each may also be one diffusers folder, or one `.safetensors` file) and opens what they
+ * offer, headers and configurations only. A model that cannot be used is listed as broken with the reason, and does not
+ * harm the others; of two models with the same identifier the first one counts.
+ *
+ * Throws a ModelError when a folder is not there: that is a mistake in the command, not in a model.
+ */
+export async function openRegistry(folders: readonly string[]): Promise<ModelRegistry> {
+  const models = new Map<string, ModelSpec>()
+  const broken: BrokenModel[] = []
+  const taken = new Set<string>()
+  for (const folder of folders) {
+    const { entries, invalid } = await findEntries(resolve(folder))
+    broken.push(...invalid)
+    for (const entry of entries) {
+      const air = entry.declared?.air ?? derivedAir(entry.fileName, candidate => taken.has(airKey(candidate)))
+      if (taken.has(airKey(air))) {
+        broken.push({ air, reason: `its identifier is taken by another model; ${JSON.stringify(entry.path === '.' ? entry.fileName : entry.path)} is left out` })
+        continue
+      }
+      taken.add(airKey(air))
+      try {
+        const model = await describeModel(entry, air)
+        const twin = entry.declared ? undefined : [...models.values()].find(({ path }) => path === model.path)
+        if (twin) throw new ModelError(`it is offered already, as ${twin.air}`)
+        models.set(airKey(air), model)
+      } catch (error) {
+        broken.push({ air, reason: reasonOf(error) })
+      }
+    }
+  }
+  return memoryRegistry(models, broken)
+}
+
+function memoryRegistry(models: ReadonlyMap<string, ModelSpec>, broken: readonly BrokenModel[]): ModelRegistry {
+  return Object.freeze({
+    models: Object.freeze([...models.values()]),
+    broken: Object.freeze(broken),
+    find: (air: string) => models.get(airKey(air)),
+  })
+}
+
+async function describeModel({ folder, path, fileName, declared }: FoundEntry, air: string): Promise<ModelSpec> {
+  if (!isAir(air)) throw new ModelError('its identifier is not of the form source:id@version')
+  refusePickleName(basename(path))
+  const real = await insideFolder(folder, path)
+  const type = declared?.type ?? await kindOf(real, fileName)
+  const config = declared?.config
+  if (config !== undefined && type !== ModelType.checkpoint) throw new ModelError('"config" is for checkpoints only')
+  const configPath = config === undefined ? undefined : await insideFolder(folder, config)
+  const name = declared?.name ?? fileName.replace(/\.safetensors$/i, '')
+  if (type !== ModelType.checkpoint) {
+    await checkFile(real, type)
+    return Object.freeze({ air, type, name, path: real, defaults: Object.freeze({ ...declared?.defaults }) })
+  }
+  const { family, configs } = await openCheckpoint(real, configPath)
+  const defaults = Object.freeze({ ...trainedSize(configs.unet['sample_size'], configs.vae['block_out_channels']), ...declared?.defaults })
+  return Object.freeze({ air, type, name, family, path: real, ...(configPath !== undefined && { configPath }), defaults })
+}
+
+/** The picture size a model was trained at: the UNet's latents, each of which stands for a square of pixels. */
+function trainedSize(sampleSize: unknown, vaeBlocks: unknown): ModelDefaults {
+  if (!Number.isInteger(sampleSize) || !Array.isArray(vaeBlocks)) return {}
+  const side = Number(sampleSize) * 2 ** (vaeBlocks.length - 1)
+  return side % 64 === 0 ? { width: side, height: side } : {}
+}
+
+async function kindOf(path: string, fileName: string): Promise<ModelType> {
+  if ((await stat(path)).isDirectory()) return ModelType.checkpoint
+  const kind = fileKind((await readSafetensors(path)).tensors)
+  if (!kind) throw new ModelError(`${fileName} holds no weights of a kind that is known`)
+  return kind
+}
+
+/** A part that is loaded with a checkpoint later: one file now, whose header must be sound and whose names must fit its type. */
+async function checkFile(path: string, type: ModelType): Promise<void> {
+  if ((await stat(path)).isDirectory()) throw new ModelError(`a ${type} is one .safetensors file, not a folder`)
+  const kind = fileKind((await readSafetensors(path)).tensors)
+  if (kind !== undefined && kind !== type) throw new ModelError(`its file is a ${kind}, not a ${type}`)
+}
+
+function reasonOf(error: unknown): string {
+  // Whatever goes wrong in one model's files must not stop the server; anything but the two known errors is a surprise in
+  // a file system, of which only the code may be shown: its message holds paths.
+  if (error instanceof ModelError || error instanceof WeightError) return error.message
+  const code = (error as { code?: unknown }).code
+  if (typeof code === 'string') return `its files cannot be read (${code})`
+  throw error
+}
