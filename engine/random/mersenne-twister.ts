@@ -1,0 +1,40 @@
+const STATE_WORDS = 624
+const SHIFT_WORDS = 397
+
+/** mt19937 of Matsumoto and Nishimura (1998): 32-bit words from a 32-bit seed. */
+export class MersenneTwister {
+  readonly #state = new Uint32Array(STATE_WORDS)
+  #position = STATE_WORDS
+
+  /** @param seed 0 to 2^53-1; only its low 32 bits count. */
+  constructor(seed: number) {
+    const state = this.#state
+    state[0] = seed % 2 ** 32
+    for (let i = 1; i < STATE_WORDS; i++) {
+      const previous = state[i - 1]
+      state[i] = Math.imul(1812433253, previous ^ (previous >>> 30)) + i
+    }
+  }
+
+  /** The next word, 0 to 2^32-1. */
+  nextUint32(): number {
+    if (this.#position === STATE_WORDS) this.#twist()
+    let word = this.#state[this.#position++]
+    word ^= word >>> 11
+    word ^= (word << 7) & 0x9d2c5680
+    word ^= (word << 15) & 0xefc60000
+    word ^= word >>> 18
+    return word >>> 0
+  }
+
+  #twist(): void {
+    const state = this.#state
+    for (let i = 0; i < STATE_WORDS; i++) {
+      const next = state[(i + 1) % STATE_WORDS]
+      const mixed = (state[i] & 0x80000000) | (next & 0x7fffffff)
+      const shifted = state[(i + SHIFT_WORDS) % STATE_WORDS]
+      state[i] = shifted ^ (mixed >>> 1) ^ ((next & 1) === 1 ? 0x9908b0df : 0)
+    }
+    this.#position = 0
+  }
+}
