@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import type { Engine } from '../engine.ts'
 import { EngineError } from '../engine-error.ts'
@@ -69,6 +70,8 @@ export class StepLoopEngine implements Engine {
       releaseModel()
     }
     this.#entries.set(request.id, { generation, leave })
+    // One signal may stand for all pictures of a task; each listener leaves with its generation.
+    setMaxListeners(0, signal)
     signal.addEventListener('abort', cancel, { once: true })
     void this.#attachModel(generation)
     return generation.image
@@ -100,10 +103,10 @@ export class StepLoopEngine implements Engine {
 
   async #run(): Promise<void> {
     while (!this.#isStopped) {
-      const hasRun = await this.#guardedStep()
-      // Messages and cancellations come in between two steps: the runtime blocks the thread during one.
-      if (hasRun) await yieldToEventLoop()
-      else await this.#wakeUp.sleep()
+      if (!(await this.#guardedStep())) await this.#wakeUp.sleep()
+      // Messages and cancellations come in between two steps, because the runtime blocks the thread during one;
+      // after a sleep, requests that arrive together join together.
+      await yieldToEventLoop()
     }
     this.#applyCancellations()
   }

@@ -21,12 +21,22 @@ export interface PromptEncoderOptions {
   readonly runNetwork: NetworkRunner
 }
 
-/** One chunk of text that is not in the cache yet. */
-interface MissingChunk {
+/** A piece of a prompt that the text encoder takes in one row. */
+interface Chunk {
+  /** What its states depend on: model, layers skipped and tokens. */
+  readonly key: string
   readonly tokens: readonly number[]
   readonly clipSkip: number
-  /** Generations that wait for it. */
-  readonly generations: string[]
+}
+
+/** A chunk that has to be encoded, and the generations that wait for it. */
+interface MissingChunk extends Chunk {
+  readonly generations: Set<string>
+}
+
+interface ChunkedPrompts {
+  readonly prompt: readonly Chunk[]
+  readonly negativePrompt?: readonly Chunk[]
 }
 
 /** Turns prompts into text encoder states: each distinct chunk is encoded once, many in one run. */
@@ -39,72 +49,73 @@ export class PromptEncoder {
 
   /** Encodes the prompts of all requests. Throws an EngineError that names `clipSkip` when the model has too few layers. */
   async encode(requests: readonly GenerationRequest[], maxRows: number): Promise<readonly Conditioning[]> {
-    const prompts = requests.map((request) => this.#tokenize(request))
+    const prompts = requests.map((request) => this.#chunk(request))
     const embeds = new Map<string, Float32Array>()
     const missing = this.#lookUp(requests, prompts, embeds)
-    const keys = [...missing.keys()]
-    for (let from = 0; from < keys.length; from += maxRows) {
-      await this.#encodeChunks(keys.slice(from, from + maxRows), missing, embeds)
+    for (let from = 0; from < missing.length; from += maxRows) {
+      await this.#encodeChunks(missing.slice(from, from + maxRows), embeds)
     }
-    return requests.map((request, i) => {
-      const texts = prompts[i] as TokenizedPrompts
-      const promptEmbeds = this.#join(texts.prompt, request.clipSkip, embeds)
-      if (texts.negativePrompt === undefined) return { promptEmbeds }
-      return { promptEmbeds, negativePromptEmbeds: this.#join(texts.negativePrompt, request.clipSkip, embeds) }
+    return prompts.map(({ prompt, negativePrompt }) => {
+      const promptEmbeds = this.#join(prompt, embeds)
+      return negativePrompt === undefined ? { promptEmbeds } : { promptEmbeds, negativePromptEmbeds: this.#join(negativePrompt, embeds) }
     })
   }
 
-  #tokenize(request: GenerationRequest): TokenizedPrompts {
+  /** Layers are skipped for the prompt only: the reference encodes the negative prompt with all of them. */
+  #chunk(request: GenerationRequest): ChunkedPrompts {
     const { model, tokenizer } = this.#options
     if (!model.textEncoder.outputs.some((output) => output.name === hiddenStates(request.clipSkip))) {
       const message = `clipSkip: the text encoder of ${model.spec.air} has too few layers to skip ${request.clipSkip}`
       throw new EngineError('invalidParameter', message, { parameter: 'clipSkip' })
     }
-    const prompt = tokenizer.chunks(request.prompt)
-    return hasGuidance(request) ? { prompt, negativePrompt: tokenizer.chunks(request.negativePrompt) } : { prompt }
+    const chunksOf = (text: string, clipSkip: number): readonly Chunk[] =>
+      tokenizer.chunks(text).map((tokens) => ({ key: `${model.spec.air} ${clipSkip} ${tokens.join(',')}`, tokens, clipSkip }))
+    const prompt = chunksOf(request.prompt, request.clipSkip)
+    return hasGuidance(request) ? { prompt, negativePrompt: chunksOf(request.negativePrompt, 0) } : { prompt }
   }
 
   /** Puts what the cache has into `embeds` and gives the rest, each distinct chunk once. */
-  #lookUp(requests: readonly GenerationRequest[], prompts: readonly TokenizedPrompts[], embeds: Map<string, Float32Array>) {
+  #lookUp(
+    requests: readonly GenerationRequest[],
+    prompts: readonly ChunkedPrompts[],
+    embeds: Map<string, Float32Array>,
+  ): readonly MissingChunk[] {
     const missing = new Map<string, MissingChunk>()
-    requests.forEach(({ id, clipSkip }, i) => {
-      const { prompt, negativePrompt = [] } = prompts[i] as TokenizedPrompts
-      for (const tokens of [...prompt, ...negativePrompt]) {
-        const key = this.#key(tokens, clipSkip)
-        const cached = embeds.get(key) ?? this.#options.cache.get(key)
+    prompts.forEach(({ prompt, negativePrompt = [] }, i) => {
+      const { id } = requests[i] as GenerationRequest
+      for (const chunk of [...prompt, ...negativePrompt]) {
+        const cached = embeds.get(chunk.key) ?? this.#options.cache.get(chunk.key)
         if (cached !== undefined) {
-          embeds.set(key, cached)
+          embeds.set(chunk.key, cached)
           continue
         }
-        const chunk = missing.get(key) ?? { tokens, clipSkip, generations: [] }
-        if (!chunk.generations.includes(id)) chunk.generations.push(id)
-        missing.set(key, chunk)
+        const waiting = missing.get(chunk.key) ?? { ...chunk, generations: new Set() }
+        waiting.generations.add(id)
+        missing.set(chunk.key, waiting)
       }
     })
-    return missing
+    return [...missing.values()]
   }
 
-  async #encodeChunks(keys: readonly string[], missing: ReadonlyMap<string, MissingChunk>, embeds: Map<string, Float32Array>) {
+  async #encodeChunks(chunks: readonly MissingChunk[], embeds: Map<string, Float32Array>): Promise<void> {
     const { model, cache, runNetwork } = this.#options
-    const chunks = keys.map((key) => missing.get(key) as MissingChunk)
     const length = (chunks[0] as MissingChunk).tokens.length
     const inputIds = BigInt64Array.from(chunks.flatMap((chunk) => chunk.tokens.map((token) => BigInt(token))))
     const feeds = { input_ids: { dtype: 'int64', dims: [chunks.length, length], data: inputIds } } as const
-    const generations = [...new Set(chunks.flatMap((chunk) => chunk.generations))]
+    const generations = [...new Set(chunks.flatMap((chunk) => [...chunk.generations]))]
     const outputs = await runNetwork(model.textEncoder, feeds, { stage: 'encodePrompt', rows: chunks.length, generations })
     const rowSize = length * model.contextSize
     chunks.forEach((chunk, row) => {
       const states = outputData(outputs, hiddenStates(chunk.clipSkip), 'float32', chunks.length * rowSize)
       const rowStates = states.slice(row * rowSize, (row + 1) * rowSize)
-      const key = keys[row] as string
-      embeds.set(key, rowStates)
-      cache.set(key, rowStates)
+      embeds.set(chunk.key, rowStates)
+      cache.set(chunk.key, rowStates)
     })
   }
 
-  #join(chunks: readonly (readonly number[])[], clipSkip: number, embeds: ReadonlyMap<string, Float32Array>): PromptEmbeds {
-    const parts = chunks.map((tokens) => embeds.get(this.#key(tokens, clipSkip)) as Float32Array)
-    const tokens = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+  #join(chunks: readonly Chunk[], embeds: ReadonlyMap<string, Float32Array>): PromptEmbeds {
+    const parts = chunks.map((chunk) => embeds.get(chunk.key) as Float32Array)
+    const tokens = chunks.reduce((sum, chunk) => sum + chunk.tokens.length, 0)
     if (parts.length === 1) return { tokens, data: parts[0] as Float32Array }
     const data = new Float32Array(tokens * this.#options.model.contextSize)
     let offset = 0
@@ -114,15 +125,6 @@ export class PromptEncoder {
     }
     return { tokens, data }
   }
-
-  #key(tokens: readonly number[], clipSkip: number): string {
-    return `${this.#options.model.spec.air} ${clipSkip} ${tokens.join(',')}`
-  }
-}
-
-interface TokenizedPrompts {
-  readonly prompt: readonly (readonly number[])[]
-  readonly negativePrompt?: readonly (readonly number[])[]
 }
 
 function hiddenStates(clipSkip: number): string {

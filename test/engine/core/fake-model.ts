@@ -1,0 +1,212 @@
+// A model whose networks are a few lines of arithmetic: each row depends on nothing but itself, so whatever differs
+// between alone and batched is the engine's doing. The engine around it is the real one.
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { StepLoopEngine } from '../../../engine/core/step-loop-engine.ts'
+import type { GenerationRequest } from '../../../engine/core/generation-request.ts'
+import type { RunReport } from '../../../engine/engine.ts'
+import type { LoadedModel, ModelLoader } from '../../../engine/models/loaded-model.ts'
+import { EmbedsCache } from '../../../engine/pipelines/embeds-cache.ts'
+import { createNetworkRunner } from '../../../engine/pipelines/network-runner.ts'
+import { StableDiffusionPipeline } from '../../../engine/pipelines/stable-diffusion.ts'
+import type { ModelSession } from '../../../engine/runtime/model-session.ts'
+import type { NoiseSchedulerRun, NoiseSource } from '../../../engine/schedulers/noise-scheduler.ts'
+import type { Tensor } from '../../../engine/tensor.ts'
+
+type Feeds = Readonly<Record<string, Tensor>>
+
+/** What a test may do to a network before it runs; throwing makes the run fail. */
+export type BeforeRun = (network: 'textEncoder' | 'unet' | 'vaeDecoder', feeds: Feeds) => void | Promise<void>
+
+const chunkLength = 8
+const contextSize = 4
+
+/** Chunks of six characters between a start and an end token. */
+export const fakeTokenizer = {
+  chunks: (prompt: string): readonly (readonly number[])[] => {
+    const codes = [...prompt].map((character) => character.codePointAt(0) as number)
+    const count = Math.max(1, Math.ceil(codes.length / 6))
+    return Array.from({ length: count }, (_, i) => {
+      const part = codes.slice(i * 6, i * 6 + 6)
+      return [1, ...part, ...Array<number>(chunkLength - 1 - part.length).fill(2)]
+    })
+  },
+}
+
+/** A first-order run whose every step takes a tenth of the model output off the sample. */
+export function fakeNoiseSchedulerRun({ totalSteps }: GenerationRequest): NoiseSchedulerRun {
+  return {
+    timesteps: Array.from({ length: totalSteps }, (_, i) => 1000 - i),
+    initNoiseSigma: 1,
+    scaleModelInput: (sample, _evaluation, out) => out.set(sample),
+    step: (modelOutput, _evaluation, sample) => sample.map((value, i) => value - 0.1 * (modelOutput[i] as number)),
+  }
+}
+
+/** A linear congruential stream, so that seeds differ. */
+export function fakeNoiseSource(seed: number): NoiseSource {
+  let state = seed + 1
+  return {
+    next: (count) => Float32Array.from({ length: count }, () => {
+      state = (state * 48271) % 2147483647
+      return (state / 2147483647) * 2 - 1
+    }),
+  }
+}
+
+function session(name: 'textEncoder' | 'unet' | 'vaeDecoder', outputs: readonly string[], compute: (feeds: Feeds) => Record<string, Tensor>, before: BeforeRun): ModelSession {
+  return {
+    name,
+    inputs: [],
+    outputs: outputs.map((output) => ({ name: output, dtype: 'float32' as const, dims: [] })),
+    run: async (feeds) => {
+      await before(name, feeds)
+      return compute(feeds)
+    },
+    release: () => Promise.resolve(),
+  }
+}
+
+function encodeText(feeds: Feeds): Record<string, Tensor> {
+  const ids = (feeds.input_ids as Tensor<'int64'>).data
+  const rows = ids.length / chunkLength
+  const states = (layer: number): Tensor => ({
+    dtype: 'float32',
+    dims: [rows, chunkLength, contextSize],
+    data: Float32Array.from({ length: ids.length * contextSize }, (_, i) => Math.sin(Number(ids[Math.floor(i / contextSize)]) * (1 + (i % contextSize)) + layer)),
+  })
+  return { hidden_states_0: states(0), hidden_states_1: states(1) }
+}
+
+/** out = sin(sample + mean of the unmasked context + timestep / 1000), row by row. */
+function denoise(feeds: Feeds): Record<string, Tensor> {
+  const sample = feeds.sample as Tensor<'float32'>
+  const context = (feeds.encoder_hidden_states as Tensor<'float32'>).data
+  const bias = (feeds.encoder_attention_bias as Tensor<'float32'>).data
+  const timestep = (feeds.timestep as Tensor<'float32'>).data
+  const rows = timestep.length
+  const tokens = bias.length / rows
+  const size = sample.data.length / rows
+  const data = new Float32Array(sample.data.length)
+  for (let row = 0; row < rows; row++) {
+    let sum = 0
+    for (let token = 0; token < tokens; token++) {
+      const weight = Math.exp(bias[row * tokens + token] as number)
+      for (let k = 0; k < contextSize; k++) sum += weight * (context[(row * tokens + token) * contextSize + k] as number)
+    }
+    for (let i = row * size; i < (row + 1) * size; i++) {
+      data[i] = Math.sin((sample.data[i] as number) + sum + (timestep[row] as number) / 1000)
+    }
+  }
+  return { out_sample: { dtype: 'float32', dims: sample.dims, data } }
+}
+
+/** Each latent cell becomes an 8x8 block of its first three channels. */
+function decodeLatents(feeds: Feeds): Record<string, Tensor> {
+  const { dims, data } = feeds.latents as Tensor<'float32'>
+  const [rows, channels, height, width] = dims as [number, number, number, number]
+  const image = new Uint8Array(rows * height * 8 * width * 8 * 3)
+  let at = 0
+  for (let row = 0; row < rows; row++) {
+    for (let y = 0; y < height * 8; y++) {
+      for (let x = 0; x < width * 8; x++) {
+        for (let c = 0; c < 3; c++) {
+          const value = data[((row * channels + c) * height + (y >> 3)) * width + (x >> 3)] as number
+          image[at++] = Math.max(0, Math.min(255, Math.round(127.5 * (1 + value))))
+        }
+      }
+    }
+  }
+  return { image: { dtype: 'uint8', dims: [rows, height * 8, width * 8, 3], data: image } }
+}
+
+/** A loaded model of this AIR over the arithmetic networks. */
+export function fakeModel(air: string, before: BeforeRun = () => {}): LoadedModel {
+  return {
+    spec: { air, type: 'checkpoint', name: air, family: 'sd1', path: '/', defaults: { width: 64, height: 64 } },
+    tokenizer: { vocabulary: {}, merges: [], padToken: '', modelMaxLength: 77 },
+    contextSize,
+    latentChannels: 4,
+    latentFactor: 8,
+    noiseSchedule: {
+      className: 'PNDMScheduler', numTrainTimesteps: 1000, betaStart: 0.00085, betaEnd: 0.012, betaSchedule: 'scaled_linear',
+      predictionType: 'epsilon', stepsOffset: 1, rescaleBetasZeroSnr: false, extra: {},
+    },
+    textEncoder: session('textEncoder', ['hidden_states_0', 'hidden_states_1'], encodeText, before),
+    unet: session('unet', ['out_sample'], denoise, before),
+    vaeDecoder: session('vaeDecoder', ['image'], decodeLatents, before),
+    byteLength: 1000,
+  }
+}
+
+export interface FakeLoader extends ModelLoader {
+  /** AIRs in use, once for each hold. */
+  readonly held: readonly string[]
+  readonly isReleased: boolean
+}
+
+/** Loads any AIR but `broken:…` at the next turn of the event loop. */
+export function fakeLoader(before?: BeforeRun): FakeLoader {
+  const models = new Map<string, LoadedModel>()
+  const held: string[] = []
+  let isReleased = false
+  return {
+    held,
+    get isReleased() {
+      return isReleased
+    },
+    load: async (air) => {
+      await nextTurn()
+      if (air.startsWith('broken:')) throw new Error(`${air} is broken`)
+      const model = models.get(air) ?? fakeModel(air, before)
+      models.set(air, model)
+      return model
+    },
+    loaded: () => [...models.keys()],
+    hold: (air) => {
+      held.push(air)
+      return () => void held.splice(held.indexOf(air), 1)
+    },
+    release: () => {
+      isReleased = true
+      return Promise.resolve()
+    },
+  }
+}
+
+export interface FakeEngine {
+  readonly engine: StepLoopEngine
+  readonly loader: FakeLoader
+  /** Every run of a network, in order. */
+  readonly runs: readonly RunReport[]
+}
+
+export function fakeEngine({ maxRows = 8, before }: { readonly maxRows?: number; readonly before?: BeforeRun } = {}): FakeEngine {
+  const runs: RunReport[] = []
+  const loader = fakeLoader(before)
+  const cache = new EmbedsCache(1_000_000)
+  const engine = new StepLoopEngine({
+    device: { type: 'cpu' },
+    loader,
+    maxRows,
+    createPipeline: (model) => new StableDiffusionPipeline({
+      model,
+      tokenizer: fakeTokenizer,
+      cache,
+      runNetwork: createNetworkRunner(model.spec.air, (report) => runs.push(report), () => 0),
+      createNoiseSchedulerRun: fakeNoiseSchedulerRun,
+      createNoiseSource: fakeNoiseSource,
+    }),
+  })
+  return { engine, loader, runs }
+}
+
+/** A small request; every field can be set. */
+export function request(id: string, fields: Partial<GenerationRequest> = {}): GenerationRequest {
+  return {
+    id, owner: 'owner', model: 'fake:1@1', prompt: 'a cat', negativePrompt: '', width: 64, height: 64,
+    totalSteps: 4, noiseScheduler: 'Default', guidanceScale: 5, clipSkip: 0, seed: 7, ...fields,
+  }
+}
+
+/** A signal that never fires. */
+export const never = new AbortController().signal
