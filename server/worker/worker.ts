@@ -1,0 +1,122 @@
+import { EngineError, EngineErrorCode } from '../../engine/index.ts'
+import type { Log } from '../log.ts'
+import type { Lease } from '../queue/contract.ts'
+import { toErrorBody } from './error-mapping.ts'
+import { Slots } from './slots.ts'
+import { runTask } from './task-runner.ts'
+import type { TaskRunnerOptions } from './task-runner.ts'
+
+/** What a worker is made of. */
+export interface WorkerOptions extends Omit<TaskRunnerOptions, 'slots'> {
+  readonly name: string
+  /** Most results that may be under way at once. */
+  readonly capacity: number
+  readonly log: Log
+}
+
+/** Why a running task was stopped by a drain; it is given back, not failed. */
+class DrainError extends Error {
+  override readonly name = 'DrainError'
+}
+
+/**
+ * Claims tasks for as long as it has room, and runs them side by side on one engine.
+ *
+ *     claim → generate → encode → store → commit → settle | fail | give back
+ */
+export class Worker {
+  readonly #options: WorkerOptions
+  readonly #slots: Slots
+  readonly #running = new Set<Promise<void>>()
+  /** Aborted by `drain`: nothing more is claimed. */
+  readonly #claiming = new AbortController()
+  /** Aborted when a drain's time is over: what runs is given back. */
+  readonly #working = new AbortController()
+  #underWay = 0
+  #onRoom: (() => void) | undefined
+
+  constructor(options: WorkerOptions) {
+    this.#options = options
+    this.#slots = new Slots(options.capacity)
+  }
+
+  /** Works until drained; rejects when the queue cannot be reached any more. */
+  async run(): Promise<void> {
+    const { claims, name, capacity } = this.#options
+    while (!this.#claiming.signal.aborted) {
+      if (this.#underWay >= capacity) await new Promise<void>(resolve => { this.#onRoom = resolve })
+      else await this.#claim(() => claims.claim(name, capacity - this.#underWay, this.#claiming.signal))
+    }
+    await Promise.all(this.#running)
+  }
+
+  /** Claims nothing more, lets what runs end until the signal aborts, then gives it back. `run` resolves when that is done. */
+  drain(deadline: AbortSignal): void {
+    const stopWorking = () => this.#working.abort(new DrainError('The worker is stopping'))
+    if (deadline.aborted) stopWorking()
+    else deadline.addEventListener('abort', stopWorking, { once: true })
+    this.#claiming.abort(new DrainError('The worker is stopping'))
+    this.#onRoom?.()
+  }
+
+  async #claim(claim: () => Promise<readonly Lease[]>): Promise<void> {
+    try {
+      for (const lease of await claim()) this.#start(lease)
+    } catch (error) {
+      if (!this.#claiming.signal.aborted) throw error
+    }
+  }
+
+  #start(lease: Lease): void {
+    const run = this.#run(lease).finally(() => this.#running.delete(run))
+    this.#running.add(run)
+  }
+
+  async #run(lease: Lease): Promise<void> {
+    const { claims, log, now } = this.#options
+    const { taskUUID, taskType } = lease.record
+    let left = lease.record.results.length - lease.committed.length
+    this.#underWay += left
+    const startedAt = now()
+    try {
+      if (this.#claiming.signal.aborted) return await claims.giveBack(lease)
+      const stop = AbortSignal.any([lease.signal, this.#working.signal])
+      await runTask({ ...this.#options, slots: this.#slots }, lease, stop, () => {
+        left--
+        this.#free(1)
+      })
+      await claims.settle(lease)
+      log.debug('taskRun', { taskUUID, taskType, durationMs: now() - startedAt, isRetry: lease.isRetry })
+    } catch (error) {
+      await this.#endBadly(lease, error)
+    } finally {
+      this.#free(left)
+    }
+  }
+
+  async #endBadly(lease: Lease, error: unknown): Promise<void> {
+    const { claims, log } = this.#options
+    const { taskUUID } = lease.record
+    try {
+      if (lease.signal.aborted) return await claims.settle(lease)
+      if (error instanceof DrainError || isEngineStopped(error)) return await claims.giveBack(lease)
+      log.warn('taskFailed', { taskUUID, model: lease.record.request.model, error })
+      await claims.fail(lease, toErrorBody(error, lease.record))
+    } catch (cause) {
+      // The queue is gone, and with it the lease: whoever holds the queue gives the task out again.
+      log.error('leaseNotEnded', { taskUUID, error: cause })
+    }
+  }
+
+  #free(results: number): void {
+    this.#underWay -= results
+    if (this.#underWay < this.#options.capacity) {
+      this.#onRoom?.()
+      this.#onRoom = undefined
+    }
+  }
+}
+
+function isEngineStopped(error: unknown): boolean {
+  return error instanceof EngineError && error.code === EngineErrorCode.stopped
+}

@@ -1,0 +1,191 @@
+import t from 'tap'
+import type { Test } from 'tap'
+import type { GenerationRequest } from '../../../engine/index.ts'
+import { silentLog } from '../../../server/log.ts'
+import type { TaskEvent } from '../../../server/queue/contract.ts'
+import { MemoryQueue } from '../../../server/queue/memory-queue.ts'
+import type { TaskRecord, TaskSnapshot } from '../../../server/queue/task-record.ts'
+import type { StoredImage } from '../../../server/storage/image-store.ts'
+import { StorageError } from '../../../server/storage/storage-error.ts'
+import { Worker } from '../../../server/worker/worker.ts'
+import type { WorkerOptions } from '../../../server/worker/worker.ts'
+import { testLimits } from '../queue/conformance.ts'
+import { makeTask } from '../queue/task-fixture.ts'
+import { FakeEngine, fakeEncode } from './fake-engine.ts'
+
+function setUp(t: Test, options: Partial<WorkerOptions> = {}) {
+  const queue = new MemoryQueue({ ...testLimits, maxTasks: 1000, maxKeys: 1000, now: () => 0 })
+  const stored = new Map<string, { image: StoredImage; bytes: Uint8Array }>()
+  const started: GenerationRequest[] = []
+  const ends = new Map<string, TaskSnapshot>()
+  const waiters = new Set<() => void>()
+  const wake = () => waiters.forEach(waiter => waiter())
+  let most = 0
+  const engine: FakeEngine = new FakeEngine({
+    onStart: request => {
+      started.push(request)
+      most = Math.max(most, engine.size)
+      wake()
+    },
+    onEnd: wake,
+  })
+  queue.subscribe((event: TaskEvent) => {
+    if (event.type === 'ended') ends.set(event.snapshot.record.taskUUID, event.snapshot)
+    wake()
+  })
+  const worker = new Worker({
+    name: 'w', capacity: 4, imageTtlSeconds: 60, claims: queue, engine, encode: fakeEncode, now: () => 5_000, log: silentLog,
+    store: { put: async (image, bytes) => void stored.set(image.imageUUID, { image, bytes }) },
+    ...options,
+  })
+  const run = worker.run()
+  t.teardown(async () => {
+    worker.drain(AbortSignal.abort())
+    await run
+    await queue.stop()
+  })
+  const until = async (isTrue: () => boolean) => {
+    while (!isTrue()) await new Promise<void>(resolve => waiters.add(resolve))
+  }
+  const end = async ({ taskUUID }: TaskRecord) => {
+    await until(() => ends.has(taskUUID))
+    return ends.get(taskUUID)
+  }
+  const submitAll = (...tasks: TaskRecord[]) => Promise.all(tasks.map(task => queue.submit(task)))
+  return { queue, worker, run, engine, stored, started, end, until, submitAll, most: () => most }
+}
+
+t.test('a task becomes stored pictures and committed results', async t => {
+  const { end, submitAll, stored, started } = setUp(t)
+  const task = makeTask({ results: 3, account: 'mine' })
+  await submitAll(task)
+  const snapshot = await end(task)
+  t.equal(snapshot?.status, 'completed')
+  t.strictSame(snapshot?.results, task.results.map(planned => ({ ...planned, byteLength: 3, format: 'PNG' })))
+  for (const { imageUUID, seed } of task.results) {
+    t.strictSame(stored.get(imageUUID), {
+      image: { imageUUID, account: 'mine', format: 'PNG', byteLength: 3, expiresAt: 65_000 },
+      bytes: Uint8Array.of(seed, 0, 0),
+    })
+  }
+  t.match(started, task.results.map(({ seed }) => ({ ...task.request, seed, owner: 'mine' })))
+  t.equal(new Set(started.map(({ id }) => id)).size, 3)
+})
+
+t.test('a picture lives as long as its task says', async t => {
+  const { end, submitAll, stored } = setUp(t)
+  const task = makeTask()
+  const brief: TaskRecord = { ...task, output: { ...task.output, ttlSeconds: 7 } }
+  await submitAll(brief)
+  await end(brief)
+  t.equal(stored.get(task.results[0]?.imageUUID ?? '')?.image.expiresAt, 12_000)
+})
+
+t.test('no more results than the capacity are in the engine, however many a task has', async t => {
+  const { end, submitAll, most } = setUp(t)
+  const tasks = [makeTask({ results: 11 }), makeTask({ results: 3 }), makeTask({ results: 6 })]
+  await submitAll(...tasks)
+  for (const task of tasks) t.equal((await end(task))?.status, 'completed')
+  t.equal(most(), 4)
+})
+
+t.test('tasks run side by side: one that never ends holds up nobody', async t => {
+  const { end, submitAll } = setUp(t)
+  const [held, other] = [makeTask({ prompt: 'hold' }), makeTask()]
+  await submitAll(held, other)
+  t.equal((await end(other))?.status, 'completed')
+})
+
+t.test('each failure reaches the client with its code and parameter, and without a path', async t => {
+  const { end, submitAll } = setUp(t)
+  const expected = {
+    engineError: { code: 'inferenceError', message: 'The picture has values that are no numbers.' },
+    badScheduler: { code: 'invalidParameter', parameter: 'scheduler' },
+    outOfMemory: { code: 'inferenceError', message: /memory/ },
+    modelError: { code: 'modelUnavailable', parameter: 'model', message: /a tensor is missing/ },
+    bug: { code: 'processingFailed' },
+  }
+  for (const [prompt, error] of Object.entries(expected)) {
+    const task = makeTask({ prompt })
+    await submitAll(task)
+    const snapshot = await end(task)
+    t.match(snapshot, { status: 'failed', error: { ...error, taskUUID: task.taskUUID, taskType: 'imageInference' } }, prompt)
+    t.notMatch(snapshot?.error?.message, /secret|\//)
+  }
+})
+
+t.test('a store without space fails the task and the worker goes on', async t => {
+  let isFull = true
+  const { end, submitAll } = setUp(t, {
+    store: {
+      put: async () => {
+        if (isFull) throw new StorageError('full', 'The image store has no space left', undefined)
+      },
+    },
+  })
+  const [refused, kept] = [makeTask(), makeTask()]
+  await submitAll(refused)
+  t.match(await end(refused), { status: 'failed', error: { code: 'processingFailed', message: /no space left/ } })
+  isFull = false
+  await submitAll(kept)
+  t.equal((await end(kept))?.status, 'completed')
+})
+
+t.test('the first failing result stops the others of its task and nobody else\'s', async t => {
+  const { end, submitAll, engine, until } = setUp(t)
+  const [failing, held] = [makeTask({ prompt: 'failSecond', results: 3 }), makeTask({ prompt: 'hold' })]
+  await submitAll(held, failing)
+  t.match(await end(failing), { status: 'failed', error: { code: 'inferenceError' }, results: [] })
+  await until(() => engine.size === 1)
+  t.equal(engine.size, 1)
+})
+
+t.test('cancelling a running task stops it in the engine and makes room', async t => {
+  const { end, submitAll, until, queue, engine, started } = setUp(t)
+  const held = makeTask({ prompt: 'hold', results: 4 })
+  await submitAll(held)
+  await until(() => started.length === 4)
+  await queue.cancel(held.key)
+  await until(() => engine.size === 0)
+  t.equal((await end(held))?.status, 'cancelled')
+  const next = makeTask({ results: 4 })
+  await submitAll(next)
+  t.equal((await end(next))?.status, 'completed')
+})
+
+t.test('a retry computes only what is not committed', async t => {
+  const { end, queue, started } = setUp(t, { capacity: 4 })
+  const blocker = makeTask({ prompt: 'hold', results: 4 })
+  const task = makeTask({ results: 2 })
+  await queue.submit(blocker)
+  await queue.submit(task)
+  const [lease] = await queue.claim('dying', 9, new AbortController().signal)
+  if (!lease) throw new Error('nothing was claimed')
+  const [first] = task.results
+  if (!first) throw new Error('the task has no results')
+  await queue.commit(lease, { ...first, byteLength: 3, format: 'PNG' })
+  await queue.abandon('dying')
+  await queue.cancel(blocker.key)
+  t.match(await end(task), { status: 'completed', results: [{ index: 0 }, { index: 1 }] })
+  t.strictSame(started.filter(({ prompt }) => prompt === 'a cup').map(({ seed }) => seed), [8])
+})
+
+t.test('a drain claims nothing more, finishes what runs, and gives back what does not end in time', async t => {
+  const { worker, run, submitAll, until, queue, started, stored } = setUp(t)
+  const [held, finishing] = [makeTask({ prompt: 'hold' }), makeTask({ steps: 20 })]
+  await submitAll(held, finishing)
+  await until(() => started.length === 2)
+  const deadline = new AbortController()
+  worker.drain(deadline.signal)
+  const late = makeTask()
+  await submitAll(late)
+  await until(() => stored.size === 1)
+  await until(() => started.length === 2)
+  deadline.abort()
+  await run
+  t.equal((await queue.read(finishing.key))?.status, 'completed')
+  t.equal((await queue.read(held.key))?.status, 'waiting')
+  t.equal((await queue.read(late.key))?.status, 'waiting')
+  const [lease] = await queue.claim('next', 1, new AbortController().signal)
+  t.match(lease, { record: { key: held.key }, isRetry: false })
+})
