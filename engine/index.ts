@@ -13,6 +13,7 @@ export { ModelError } from './models/model-error.ts'
 export { ModelType } from './models/model-spec.ts'
 export { openRegistry } from './models/registry.ts'
 export type { Device } from './runtime/model-session.ts'
+export { noiseSchedulerNames, resolveNoiseScheduler } from './schedulers/names.ts'
 
 /** Opens an engine on one device; the caller stops it. Models are loaded at their first use or by `warmUp`. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {

@@ -1,0 +1,103 @@
+import { createDdimRun } from './ddim.ts'
+import { createDpmMultistepRun } from './dpm-multistep.ts'
+import { createEulerAncestralRun } from './euler-ancestral.ts'
+import { createEulerRun } from './euler.ts'
+import { NoiseScheduleError } from './noise-schedule-error.ts'
+import type { NoiseScheduleConfig, NoiseScheduler, NoiseSchedulerRun } from './noise-scheduler.ts'
+
+/** One algorithm and what it is called. */
+interface Entry {
+  /** The name user interfaces show. */
+  readonly name: string
+  /** Further names of the same thing. */
+  readonly aliases?: readonly string[]
+  readonly createRun: (config: NoiseScheduleConfig, totalSteps: number) => NoiseSchedulerRun
+  /** Keys that the name fixes, whatever the model's scheduler_config.json says. */
+  readonly settings?: Readonly<Record<string, unknown>>
+  /** True where the algorithm also takes Karras, exponential and beta sigmas. */
+  readonly spreads: boolean
+}
+
+const SDE = { algorithm_type: 'sde-dpmsolver++' }
+const ODE = { algorithm_type: 'dpmsolver++' }
+
+/** Algorithms by the names of user interfaces. */
+const ENTRIES: readonly Entry[] = [
+  { name: 'Euler', createRun: createEulerRun, spreads: true },
+  { name: 'Euler a', aliases: ['Euler Ancestral'], createRun: createEulerAncestralRun, spreads: false },
+  { name: 'DDIM', createRun: createDdimRun, spreads: false },
+  { name: 'DPM++ 2M', aliases: ['DPM++'], createRun: createDpmMultistepRun, settings: { ...ODE, solver_order: 2 }, spreads: true },
+  { name: 'DPM++ 2M SDE', createRun: createDpmMultistepRun, settings: { ...SDE, solver_order: 2 }, spreads: true },
+  { name: 'DPM++ 3M', createRun: createDpmMultistepRun, settings: { ...ODE, solver_order: 3 }, spreads: true },
+  { name: 'DPM++ 3M SDE', createRun: createDpmMultistepRun, settings: { ...SDE, solver_order: 3 }, spreads: true },
+]
+
+/** Algorithms by their diffusers classes: what `Class.from_config(model's config)` gives, nothing fixed. */
+const CLASSES: Readonly<Record<string, Entry['createRun']>> = {
+  EulerDiscreteScheduler: createEulerRun,
+  EulerAncestralDiscreteScheduler: createEulerAncestralRun,
+  DDIMScheduler: createDdimRun,
+  DPMSolverMultistepScheduler: createDpmMultistepRun,
+}
+
+/** How the sigmas of a run may be spread, by the word that follows an algorithm's name. */
+const SPREADS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  Karras: spread('use_karras_sigmas'),
+  Exponential: spread('use_exponential_sigmas'),
+  Beta: spread('use_beta_sigmas'),
+}
+
+const DEFAULT_SCHEDULER: NoiseScheduler = { name: 'Default', createRun: createDefaultRun }
+
+const SCHEDULERS = [DEFAULT_SCHEDULER, ...ENTRIES.flatMap((entry) => schedulersOf(entry)), ...Object.entries(CLASSES).map(classScheduler)]
+
+const BY_KEY: ReadonlyMap<string, NoiseScheduler> = new Map([
+  ...ENTRIES.flatMap((entry) => (entry.aliases ?? []).flatMap((alias) => schedulersOf(entry, alias))).map(byKey),
+  ...SCHEDULERS.map(byKey),
+])
+
+/** Names to show to people; `resolveNoiseScheduler` takes each of them, and some aliases. */
+export const noiseSchedulerNames: readonly string[] = SCHEDULERS.map((scheduler) => scheduler.name)
+
+/** Finds an algorithm by a user interface's name or a diffusers class name; case and spacing do not matter. */
+export function resolveNoiseScheduler(name: string): NoiseScheduler | undefined {
+  return BY_KEY.get(keyOf(name))
+}
+
+function schedulersOf(entry: Entry, base = entry.name): NoiseScheduler[] {
+  const plain = { name: base, createRun: withSettings(entry, entry.settings ?? {}) }
+  if (!entry.spreads) return [plain]
+  const spreads = Object.entries(SPREADS).map(([word, settings]) => ({
+    name: `${base} ${word}`,
+    createRun: withSettings(entry, { ...entry.settings, ...settings }),
+  }))
+  return [plain, ...spreads]
+}
+
+function withSettings(entry: Entry, settings: Readonly<Record<string, unknown>>): NoiseScheduler['createRun'] {
+  return (config, totalSteps) => entry.createRun({ ...config, extra: { ...config.extra, ...settings } }, totalSteps)
+}
+
+function classScheduler([name, createRun]: [string, Entry['createRun']]): NoiseScheduler {
+  return { name, createRun }
+}
+
+function createDefaultRun(config: NoiseScheduleConfig, totalSteps: number): NoiseSchedulerRun {
+  if (!Object.hasOwn(CLASSES, config.className)) {
+    throw new NoiseScheduleError(`_class_name: ${config.className} is not a noise scheduler known here; name another one`)
+  }
+  return CLASSES[config.className](config, totalSteps)
+}
+
+function spread(key: string): Readonly<Record<string, unknown>> {
+  const off = { use_karras_sigmas: false, use_exponential_sigmas: false, use_beta_sigmas: false, use_lu_lambdas: false }
+  return { ...off, [key]: true }
+}
+
+function byKey(scheduler: NoiseScheduler): [string, NoiseScheduler] {
+  return [keyOf(scheduler.name), scheduler]
+}
+
+function keyOf(name: string): string {
+  return name.trim().replace(/\s+/g, ' ').toLowerCase()
+}
