@@ -37,11 +37,14 @@ export function groupByBatchKey(generations: Iterable<ReadyGeneration>): Map<str
  */
 const attentionBalanceCells = 30_000
 
-/** Cost of one step of a generation in units that are proportional to FLOPs: weights read, times cells, plus attention. */
+/**
+ * Cost of one step of a generation in units that are proportional to FLOPs: weights, times cells, plus attention.
+ * A whole number, so that equal work adds up to equal sums.
+ */
 export function stepCost({ pipeline, request }: ReadyGeneration, rows: number): number {
   const { width, height } = pipeline.latentSize(request)
   const cells = width * height
-  return rows * pipeline.costPerUnit * cells * (1 + cells / attentionBalanceCells)
+  return rows * Math.round(pipeline.costPerUnit * cells * (1 + cells / attentionBalanceCells))
 }
 
 /** A VAE decode of SD 1.5 costs about as much as three rows of its UNet. */

@@ -2,7 +2,7 @@ import { decodeCost, decodeRowCap, groupByBatchKey, rowsOf, stepCost, type Ready
 import { DeficitRoundRobin } from './deficit-round-robin.ts'
 import type { Generation } from './generation.ts'
 import type { RowCaps } from './row-caps.ts'
-import { pickRows, type RowPick } from './row-picker.ts'
+import { pickRows } from './row-picker.ts'
 import type { StepPlan, WorkPlan } from './step-plan.ts'
 
 /** Generations of one batch key, in the order they came. */
@@ -22,7 +22,7 @@ export class StepScheduler {
   readonly #rowCaps: RowCaps
   readonly #lanes = new DeficitRoundRobin()
   readonly #owners = new DeficitRoundRobin()
-  /** By batch key: who was passed over in its last run for want of rows. */
+  /** By batch key: who was due but passed over for want of rows, until it has run. */
   readonly #passedOver = new Map<string, Generation>()
   /** What has run since the last denoise run. */
   readonly #sinceDenoise = new Set<WorkPlan['type']>()
@@ -45,32 +45,38 @@ export class StepScheduler {
 
   #choose(denoised: readonly ReadyGeneration[], lanes: ReadonlyMap<string, Lane>): StepPlan {
     if (denoised.length > 0 && !this.#sinceDenoise.has('decode')) return this.#planDecode(denoised)
-    let encode: StepPlan | undefined
+    const canEncode = !this.#sinceDenoise.has('encodePrompt')
     for (const key of this.#lanes.order()) {
       const lane = lanes.get(key) as Lane
-      const pick = pickRows(lane.generations, this.#rowCaps.get('denoise', key), this.#owners.order(), this.#passedOver.get(key))
-      const unprepared = pick.generations.filter((generation) => generation.state === undefined)
-      if (unprepared.length > 0 && !this.#sinceDenoise.has('encodePrompt')) return this.#planEncode(lane, unprepared)
-      if (unprepared.length < pick.generations.length) return this.#planDenoise(lane, pick, lanes)
-      encode ??= this.#planEncode(lane, unprepared)
+      const unprepared = this.#pick(lane).filter((generation) => generation.state === undefined)
+      if (unprepared.length > 0 && canEncode) return this.#planEncode(lane, unprepared)
+      const prepared = lane.generations.filter((generation) => generation.state !== undefined)
+      if (prepared.length > 0) return this.#planDenoise(lane, this.#pick({ key, generations: prepared }), lanes)
     }
-    if (encode !== undefined) return encode
+    // Nothing can be denoised, so nothing starves if encoding or decoding runs again.
+    const [lane] = lanes.values()
+    if (lane !== undefined) return this.#planEncode(lane, this.#pick(lane))
     return denoised.length > 0 ? this.#planDecode(denoised) : { type: 'idle' }
+  }
+
+  #pick({ key, generations }: Lane): readonly ReadyGeneration[] {
+    const first = this.#passedOver.get(key)
+    const { generations: picked, passedOver } = pickRows(generations, this.#rowCaps.get('denoise', key), this.#owners.order(), first)
+    if (first === undefined && passedOver !== undefined) this.#passedOver.set(key, passedOver)
+    return picked
   }
 
   #planEncode({ key }: Lane, generations: readonly ReadyGeneration[]): WorkPlan {
     return { type: 'encodePrompt', batchKey: key, generations, maxRows: this.#rowCaps.get('encodePrompt', key) }
   }
 
-  #planDenoise({ key }: Lane, { generations: picked, passedOver }: RowPick, lanes: ReadonlyMap<string, Lane>): WorkPlan {
-    if (passedOver === undefined) this.#passedOver.delete(key)
-    else this.#passedOver.set(key, passedOver)
-    const generations = picked.filter((generation) => generation.state !== undefined)
+  #planDenoise({ key }: Lane, generations: readonly ReadyGeneration[], lanes: ReadonlyMap<string, Lane>): WorkPlan {
     let total = 0
     for (const generation of generations) {
       const cost = stepCost(generation, rowsOf(generation))
       this.#owners.charge({ key: generation.owner, weight: 1 }, cost)
       total += cost
+      if (generation === this.#passedOver.get(key)) this.#passedOver.delete(key)
     }
     this.#lanes.charge({ key, weight: laneWeights(lanes).get(key) ?? 1 }, total)
     return { type: 'denoise', batchKey: key, generations, maxRows: this.#rowCaps.get('denoise', key) }
@@ -88,7 +94,9 @@ export class StepScheduler {
   #retain(ready: readonly ReadyGeneration[], lanes: ReadonlyMap<string, Lane>): void {
     this.#lanes.retain(new Set(lanes.keys()))
     this.#owners.retain(new Set(ready.map((generation) => generation.owner)))
-    for (const key of this.#passedOver.keys()) if (!lanes.has(key)) this.#passedOver.delete(key)
+    for (const [key, generation] of this.#passedOver) {
+      if (generation.isFinished || !lanes.has(key)) this.#passedOver.delete(key)
+    }
   }
 }
 

@@ -36,7 +36,7 @@ export interface DenoiseState {
 export interface Pipeline {
   /** AIR of its model. */
   readonly model: string
-  /** Relative cost of one UNet row at a size; see `stepCost`. */
+  /** Cost of the network for one latent cell relative to other models', at least 1: the megabytes of its weights. */
   readonly costPerUnit: number
   /** Latent cells along each side. */
   latentSize(request: GenerationRequest): { readonly width: number; readonly height: number }

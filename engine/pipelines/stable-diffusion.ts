@@ -35,7 +35,7 @@ export class StableDiffusionPipeline implements Pipeline {
   constructor(options: StableDiffusionOptions) {
     const { model } = options
     this.model = model.spec.air
-    this.costPerUnit = Math.max(1, model.byteLength)
+    this.costPerUnit = Math.max(1, model.byteLength / 2 ** 20)
     this.#options = options
     this.#promptEncoder = new PromptEncoder(options)
     this.#unetBatch = new UnetBatch(model)
