@@ -35,7 +35,7 @@ DDIM_V = {
 }
 EULER_V = {
     '_class_name': 'EulerDiscreteScheduler', 'beta_end': 0.02, 'beta_schedule': 'linear', 'beta_start': 0.0001,
-    'num_train_timesteps': 1000, 'prediction_type': 'v_prediction', 'timestep_spacing': 'trailing', 'steps_offset': 0,
+    'num_train_timesteps': 1000, 'prediction_type': 'v_prediction', 'timestep_spacing': 'trailing', 'steps_offset': 1,
     'trained_betas': None, 'use_karras_sigmas': False,
 }
 

@@ -1,0 +1,36 @@
+import type { Activation } from '../graph/layers.ts'
+import { ConfigReader } from './config-reader.ts'
+
+/** What a text encoder's `config.json` says. */
+export interface ClipTextConfig {
+  readonly vocabularySize: number
+  readonly width: number
+  readonly feedForwardWidth: number
+  readonly layers: number
+  readonly heads: number
+  /** Tokens of a prompt chunk, start and end among them. */
+  readonly tokens: number
+  readonly activation: Activation
+  readonly layerNormEpsilon: number
+}
+
+const ACTIVATIONS = { quick_gelu: 'quickGelu', gelu: 'gelu' } as const satisfies Record<string, Activation>
+const ACTIVATION_NAMES = Object.keys(ACTIVATIONS) as (keyof typeof ACTIVATIONS)[]
+
+/** Reads the `config.json` of a `CLIPTextModel`, with the defaults of transformers. Throws a ConfigError that names the key. */
+export function parseClipTextConfig(config: Readonly<Record<string, unknown>>): ClipTextConfig {
+  const reader = new ConfigReader('text_encoder', config)
+  const width = reader.size('hidden_size', 512)
+  const heads = reader.size('num_attention_heads', 8)
+  if (width % heads !== 0) throw reader.error('num_attention_heads', `must divide hidden_size ${width}, which ${heads} does not`)
+  return {
+    vocabularySize: reader.size('vocab_size', 49408),
+    width,
+    feedForwardWidth: reader.size('intermediate_size', 2048),
+    layers: reader.size('num_hidden_layers', 12),
+    heads,
+    tokens: reader.size('max_position_embeddings', 77),
+    activation: ACTIVATIONS[reader.choice('hidden_act', ACTIVATION_NAMES, 'quick_gelu')],
+    layerNormEpsilon: reader.number('layer_norm_eps', 1e-5),
+  }
+}

@@ -1,0 +1,35 @@
+import type { ConvWeights, LinearWeights, NormWeights } from '../graph/layers.ts'
+import type { WeightRef, WeightSource } from '../weights/weight-source.ts'
+
+/** Weights of one part of a network, under the names that stand behind the part's own name. */
+export class NetworkWeights {
+  readonly #source: WeightSource
+  readonly #prefix: string
+
+  constructor(source: WeightSource, prefix = '') {
+    this.#source = source
+    this.#prefix = prefix
+  }
+
+  /** The weights of a part of this part. */
+  at(name: string): NetworkWeights {
+    return new NetworkWeights(this.#source, `${this.#prefix}${name}.`)
+  }
+
+  tensor(name: string, shape: readonly number[]): WeightRef {
+    return this.#source.get(this.#prefix + name, shape)
+  }
+
+  linear(name: string, inputs: number, outputs: number, hasBias = true): LinearWeights {
+    const weight = this.tensor(`${name}.weight`, [outputs, inputs])
+    return hasBias ? { weight, bias: this.tensor(`${name}.bias`, [outputs]) } : { weight }
+  }
+
+  conv(name: string, inputs: number, outputs: number, kernel: number): ConvWeights {
+    return { weight: this.tensor(`${name}.weight`, [outputs, inputs, kernel, kernel]), bias: this.tensor(`${name}.bias`, [outputs]) }
+  }
+
+  norm(name: string, width: number): NormWeights {
+    return { weight: this.tensor(`${name}.weight`, [width]), bias: this.tensor(`${name}.bias`, [width]) }
+  }
+}

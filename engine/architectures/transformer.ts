@@ -1,0 +1,65 @@
+import type { ContextMask, FeatureMap, Layers, Tokens } from '../graph/layers.ts'
+import type { NetworkWeights } from './network-weights.ts'
+
+/** What the pixels attend to: the prompt's states, and which of them each row has. */
+export interface Context {
+  readonly states: Tokens
+  readonly mask: ContextMask
+}
+
+export interface TransformerOptions {
+  readonly depth: number
+  readonly heads: number
+  readonly groups: number
+  /** Whether proj_in and proj_out are stored as linear layers; as 1×1 convolutions otherwise, which are the same thing. */
+  readonly hasLinearProjection: boolean
+}
+
+const GROUP_NORM_EPSILON = 1e-6
+const LAYER_NORM_EPSILON = 1e-5
+const FEED_FORWARD_FACTOR = 4
+
+/** A stack of transformer blocks over the pixels of a feature map, added to it. */
+export function transformer(
+  layers: Layers, weights: NetworkWeights, input: FeatureMap, context: Context, options: TransformerOptions,
+): FeatureMap {
+  const { depth, heads, groups } = options
+  const width = input.channels
+  const normed = layers.groupNorm(input, weights.norm('norm', width), { groups, epsilon: GROUP_NORM_EPSILON, silu: false })
+  let tokens = layers.linear(layers.toTokens(normed), projection(weights, 'proj_in', width, options))
+  for (let index = 0; index < depth; index++) {
+    tokens = transformerBlock(layers, weights.at(`transformer_blocks.${index}`), tokens, context, heads)
+  }
+  tokens = layers.linear(tokens, projection(weights, 'proj_out', width, options))
+  return layers.add(layers.toFeatures(tokens, input), input)
+}
+
+/** Self-attention, attention to the context, feed-forward; each after a norm and added to what came in. */
+function transformerBlock(layers: Layers, weights: NetworkWeights, input: Tokens, context: Context, heads: number): Tokens {
+  const { width } = input
+  const norm = (name: string, tokens: Tokens): Tokens => layers.layerNorm(tokens, weights.norm(name, width), LAYER_NORM_EPSILON)
+
+  const normed = norm('norm1', input)
+  const seen = layers.addTokens(attention(layers, weights.at('attn1'), normed, { states: normed }, heads), input)
+  const told = layers.addTokens(attention(layers, weights.at('attn2'), norm('norm2', seen), context, heads), seen)
+  const wide = layers.geglu(norm('norm3', told), weights.linear('ff.net.0.proj', width, 2 * FEED_FORWARD_FACTOR * width))
+  return layers.addTokens(layers.linear(wide, weights.linear('ff.net.2', FEED_FORWARD_FACTOR * width, width)), told)
+}
+
+function attention(
+  layers: Layers, weights: NetworkWeights, tokens: Tokens, { states, mask }: { readonly states: Tokens; readonly mask?: ContextMask }, heads: number,
+): Tokens {
+  const { width } = tokens
+  const attended = layers.attention({
+    query: layers.linear(tokens, weights.linear('to_q', width, width, false)),
+    key: layers.linear(states, weights.linear('to_k', states.width, width, false)),
+    value: layers.linear(states, weights.linear('to_v', states.width, width, false)),
+    heads,
+    ...(mask && { mask }),
+  })
+  return layers.linear(attended, weights.linear('to_out.0', width, width))
+}
+
+function projection(weights: NetworkWeights, name: string, width: number, { hasLinearProjection }: TransformerOptions) {
+  return hasLinearProjection ? weights.linear(name, width, width) : weights.conv(name, width, width, 1)
+}

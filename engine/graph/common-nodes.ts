@@ -1,0 +1,28 @@
+import { ELEMENT_CODES } from './element-type.ts'
+import type { ElementType } from './element-type.ts'
+import type { GraphBuilder, Value } from './graph-builder.ts'
+
+/** A value in another element type; itself where it has that type already. */
+export function cast(graph: GraphBuilder, value: Value, type: ElementType): Value {
+  if (value.type === type) return value
+  return graph.node('Cast', [value], { type, attributes: { to: { int: ELEMENT_CODES[type] } } })
+}
+
+/** Repeats elements by whole factors along each axis. */
+export function nearest(graph: GraphBuilder, value: Value, scales: Value): Value {
+  return graph.node('Resize', [value, undefined, scales], {
+    attributes: {
+      mode: { string: 'nearest' }, coordinate_transformation_mode: { string: 'asymmetric' }, nearest_mode: { string: 'floor' },
+    },
+  })
+}
+
+/** -1…1 to bytes, with the steps and the rounding of diffusers' image processor: x/2 + 0.5, clamp, · 255, round half to even. */
+export function imageBytes(graph: GraphBuilder, value: Value): Value {
+  const number = (value: number): Value => graph.constant('float32', [], [value])
+  const halved = graph.node('Mul', [cast(graph, value, 'float32'), number(0.5)])
+  const shifted = graph.node('Add', [halved, number(0.5)])
+  const clamped = graph.node('Clip', [shifted, number(0), number(1)])
+  const rounded = graph.node('Round', [graph.node('Mul', [clamped, number(255)])])
+  return cast(graph, rounded, 'uint8')
+}

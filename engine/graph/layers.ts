@@ -1,0 +1,107 @@
+import type { WeightRef } from '../weights/weight-source.ts'
+import type { Value } from './graph-builder.ts'
+
+/** A picture-like activation of a fixed number of channels; its memory layout is the lowering's own matter. */
+export interface FeatureMap {
+  readonly channels: number
+  /** The tensor in the lowering's layout; a sum that waits to be fused is computed by this call. */
+  value(): Value
+}
+
+/** One vector of `width` numbers per token and batch row, as a matrix [rows · tokens, width]. */
+export interface Tokens {
+  readonly value: Value
+  readonly width: number
+}
+
+/** `weight` [out, in] or [out, in, 1, 1]. */
+export interface LinearWeights {
+  readonly weight: WeightRef
+  readonly bias?: WeightRef
+}
+
+/** `weight` [out, in, kernel, kernel]. */
+export interface ConvWeights {
+  readonly weight: WeightRef
+  readonly bias?: WeightRef
+}
+
+export interface NormWeights {
+  readonly weight: WeightRef
+  readonly bias: WeightRef
+}
+
+export interface GroupNormOptions {
+  readonly groups: number
+  readonly epsilon: number
+  /** Whether x · sigmoid(x) follows. */
+  readonly silu: boolean
+}
+
+export interface AttentionInputs {
+  readonly query: Tokens
+  readonly key: Tokens
+  readonly value: Tokens
+  readonly heads: number
+  /** From `contextMask`; nothing is masked without it. */
+  readonly mask?: ContextMask
+  /** Whether a token sees only itself and those before it. @default false */
+  readonly isCausal?: boolean
+}
+
+/** Which tokens of a context each row has, in the form the lowering's attention wants it. */
+export interface ContextMask {
+  readonly value: Value
+}
+
+/** Point-wise functions between linear layers. */
+export type Activation = 'silu' | 'gelu' | 'quickGelu'
+
+/**
+ * The layers that networks are drawn with. Each lowering implements them in the element type, memory layout and
+ * operators that suit its device, so that a network's description knows none of these.
+ */
+export interface Layers {
+  /** Takes a graph input float32 [rows, channels, h, w]. */
+  features(input: Value, channels: number): FeatureMap
+  /** Back to float32 [rows, channels, h, w]. */
+  toNchw(map: FeatureMap): Value
+  /** uint8 [rows, h, w, channels], 0 to 255 for -1 to 1, as diffusers rounds: half to even after clamping. */
+  toImage(map: FeatureMap): Value
+
+  /** Square kernel, zero padding of half the kernel. */
+  conv(map: FeatureMap, weights: ConvWeights, stride?: 1 | 2): FeatureMap
+  groupNorm(map: FeatureMap, weights: NormWeights, options: GroupNormOptions): FeatureMap
+  add(left: FeatureMap, right: FeatureMap): FeatureMap
+  /** Adds a vector per row to every pixel. */
+  addVector(map: FeatureMap, vector: Tokens): FeatureMap
+  concat(left: FeatureMap, right: FeatureMap): FeatureMap
+  /** Twice the height and width, each pixel repeated. */
+  upsample(map: FeatureMap): FeatureMap
+  /** map / divisor + shift, in float32. */
+  unscale(input: Value, divisor: number, shift: number): Value
+
+  /** One token per pixel, row by row. */
+  toTokens(map: FeatureMap): Tokens
+  /** Back to the height and width of `like`. */
+  toFeatures(tokens: Tokens, like: FeatureMap): FeatureMap
+  /** Takes a tensor [rows, tokens, width] or [rows, width] of any float type. */
+  tokens(input: Value, width: number): Tokens
+  /** Back to float32 [rows, tokens, width]. */
+  fromTokens(tokens: Tokens): Value
+  /** Rows of a table [entries, width] by int64 index. */
+  embedding(indices: Value, table: WeightRef): Tokens
+  /** Adds a table [tokens, width], the same for every row. */
+  addTable(tokens: Tokens, table: WeightRef): Tokens
+
+  linear(tokens: Tokens, weights: LinearWeights): Tokens
+  layerNorm(tokens: Tokens, weights: NormWeights, epsilon: number): Tokens
+  activation(tokens: Tokens, kind: Activation): Tokens
+  addTokens(left: Tokens, right: Tokens): Tokens
+  /** A linear layer to twice the width: the first half times gelu of the second. */
+  geglu(tokens: Tokens, weights: LinearWeights): Tokens
+  /** From float32 [rows, 1, 1, tokens]: 0, or a large negative number for tokens at the end that a row does not have. */
+  contextMask(bias: Value): ContextMask
+  /** softmax(q · kᵀ / √(width of a head)) · v. */
+  attention(inputs: AttentionInputs): Tokens
+}

@@ -1,0 +1,67 @@
+import type { InferenceSession } from 'onnxruntime-node'
+import type { ModelGraph } from '../graph/model-graph.ts'
+import type { Device, ModelSession, Runtime } from './model-session.ts'
+import { OnnxSession } from './onnx-session.ts'
+import { startPlacementCheck } from './placement-check.ts'
+import { RuntimeError } from './runtime-error.ts'
+
+export interface RuntimeOptions {
+  /** Threads of one operator on the processor. */
+  readonly threads: number
+}
+
+type Onnx = typeof import('onnxruntime-node')
+
+/** Loads the runtime and gives the opener of graphs on `device`. Rejects with a RuntimeError when the library cannot be loaded. */
+export async function openRuntime(device: Device, options: RuntimeOptions): Promise<Runtime> {
+  if (!Number.isSafeInteger(options.threads) || options.threads < 1) throw new RuntimeError(`threads must be a positive whole number, not ${options.threads}`)
+  const onnx = await loadOnnx()
+  return { device, open: graph => openGraph(onnx, graph, device, options) }
+}
+
+async function loadOnnx(): Promise<Onnx> {
+  let onnx: Onnx
+  try {
+    const module = await import('onnxruntime-node')
+    onnx = (module as { readonly default?: Onnx }).default ?? module
+  } catch (cause) {
+    throw new RuntimeError(`the runtime onnxruntime-node cannot be loaded: ${(cause as Error).message}`, { cause })
+  }
+  // Before the first session, or it has no effect.
+  onnx.env.logLevel = 'error'
+  return onnx
+}
+
+async function openGraph(onnx: Onnx, graph: ModelGraph, device: Device, { threads }: RuntimeOptions): Promise<ModelSession> {
+  const check = device.type === 'cuda' ? await startPlacementCheck(graph.name) : undefined
+  let session: InferenceSession
+  try {
+    session = await onnx.InferenceSession.create(graph.bytes, {
+      executionProviders: [device.type === 'cuda' ? { name: 'cuda', deviceId: device.index } : { name: 'cpu' }],
+      graphOptimizationLevel: 'all',
+      executionMode: 'sequential',
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      logSeverityLevel: 3,
+      extra: {
+        session: {
+          model_external_initializers_file_folder_path: graph.weightsFolder,
+          // Threads that spin between operators would take the processor from the server itself.
+          intra_op: { allow_spinning: '0' },
+        },
+      },
+      ...check?.sessionOptions,
+    })
+  } catch (cause) {
+    await check?.cancel()
+    throw new RuntimeError(`${graph.name} cannot be opened on ${describe(device)}: ${(cause as Error).message}`, { cause })
+  }
+  return new OnnxSession({
+    name: graph.name, inputs: graph.inputs, outputs: graph.outputs, session, Tensor: onnx.Tensor,
+    ...(check && { afterFirstRun: () => check.finish(session) }),
+  })
+}
+
+function describe(device: Device): string {
+  return device.type === 'cpu' ? 'the CPU' : `CUDA device ${device.index}`
+}
