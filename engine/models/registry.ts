@@ -2,13 +2,14 @@ import { stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { refusePickleName } from '../weights/pickle.ts'
 import { readSafetensors } from '../weights/safetensors.ts'
-import { WeightError } from '../weights/weight-error.ts'
 import { airKey, derivedAir, isAir } from './air.ts'
+import { compileCheckpoint } from './compile-checkpoint.ts'
 import { fileKind } from './file-kind.ts'
 import { findEntries } from './find-entries.ts'
 import type { FoundEntry } from './find-entries.ts'
 import { insideFolder } from './inside-folder.ts'
 import { ModelError } from './model-error.ts'
+import { modelFailure } from './model-failure.ts'
 import { ModelType } from './model-spec.ts'
 import type { BrokenModel, ModelDefaults, ModelRegistry, ModelSpec } from './model-spec.ts'
 import { openCheckpoint } from './open-checkpoint.ts'
@@ -40,7 +41,9 @@ export async function openRegistry(folders: readonly string[]): Promise<ModelReg
         if (twin) throw new ModelError(`it is offered already, as ${twin.air}`)
         models.set(airKey(air), model)
       } catch (error) {
-        broken.push({ air, reason: reasonOf(error) })
+        const reason = modelFailure(error)
+        if (reason === undefined) throw error
+        broken.push({ air, reason })
       }
     }
   }
@@ -68,7 +71,10 @@ async function describeModel({ folder, path, fileName, declared }: FoundEntry, a
     await checkFile(real, type)
     return Object.freeze({ air, type, name, path: real, defaults: Object.freeze({ ...declared?.defaults }) })
   }
-  const { family, configs } = await openCheckpoint(real, configPath)
+  const checkpoint = await openCheckpoint(real, configPath)
+  const { family, configs } = checkpoint
+  // Only compiling shows whether every tensor is there and used; it takes milliseconds and reads no weights.
+  compileCheckpoint(checkpoint, 'cpu')
   const defaults = Object.freeze({ ...trainedSize(configs.unet['sample_size'], configs.vae['block_out_channels']), ...declared?.defaults })
   return Object.freeze({ air, type, name, family, path: real, ...(configPath !== undefined && { configPath }), defaults })
 }
@@ -92,13 +98,4 @@ async function checkFile(path: string, type: ModelType): Promise<void> {
   if ((await stat(path)).isDirectory()) throw new ModelError(`a ${type} is one .safetensors file, not a folder`)
   const kind = fileKind((await readSafetensors(path)).tensors)
   if (kind !== undefined && kind !== type) throw new ModelError(`its file is a ${kind}, not a ${type}`)
-}
-
-function reasonOf(error: unknown): string {
-  // Whatever goes wrong in one model's files must not stop the server; anything but the two known errors is a surprise in
-  // a file system, of which only the code may be shown: its message holds paths.
-  if (error instanceof ModelError || error instanceof WeightError) return error.message
-  const code = (error as { code?: unknown }).code
-  if (typeof code === 'string') return `its files cannot be read (${code})`
-  throw error
 }

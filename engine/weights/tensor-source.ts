@@ -51,6 +51,11 @@ export class TensorSource implements WeightSource {
     return { file: tensor.file, offset: tensor.offset, byteLength: tensor.byteLength, dtype, shape: tensor.shape }
   }
 
+  /** Tensors that were asked for. */
+  used(): readonly StoredTensor[] {
+    return [...this.#used].flatMap(name => this.#options.tensors.get(name)?.tensor ?? [])
+  }
+
   unused(): readonly string[] {
     const { tensors, unmapped = [], isIgnorable } = this.#options
     const left = new Set(unmapped.filter(name => !isIgnorable(name)))

@@ -1,0 +1,95 @@
+import type { LoadedModel } from './loaded-model.ts'
+import { ModelError } from './model-error.ts'
+
+const GIGABYTE = 1e9
+
+/** The open models within a number of bytes, least recently used first, and who holds which. */
+export class WeightsBudget {
+  readonly #bytes: number
+  readonly #onRelease: (key: string) => void
+  /** In order of use: the first entry is the one that was not used for the longest time. */
+  readonly #models = new Map<string, LoadedModel>()
+  readonly #holds = new Map<string, number>()
+  readonly #waiting = new Set<() => void>()
+  #closed: Error | undefined
+
+  /** @param onRelease told the key of a model before its sessions are released */
+  constructor(bytes: number, onRelease: (key: string) => void) {
+    this.#bytes = bytes
+    this.#onRelease = onRelease
+  }
+
+  models(): readonly LoadedModel[] {
+    return [...this.#models.values()]
+  }
+
+  add(key: string, model: LoadedModel): void {
+    this.#models.set(key, model)
+  }
+
+  /** Notes that a model is used now. */
+  touch(key: string): void {
+    const model = this.#models.get(key)
+    if (!model) return
+    this.#models.delete(key)
+    this.#models.set(key, model)
+  }
+
+  hold(key: string): () => void {
+    this.#holds.set(key, (this.#holds.get(key) ?? 0) + 1)
+    let isHeld = true
+    return () => {
+      if (!isHeld) return
+      isHeld = false
+      const left = (this.#holds.get(key) ?? 1) - 1
+      if (left > 0) this.#holds.set(key, left)
+      else this.#holds.delete(key)
+      this.#wake()
+    }
+  }
+
+  /** Releases models until `bytes` more fit; waits for holds to end where that is needed. */
+  async makeRoom(bytes: number, air: string): Promise<void> {
+    if (bytes > this.#bytes) {
+      throw new ModelError(`${air} takes ${gigabytes(bytes)} of weights, more than the ${gigabytes(this.#bytes)} that may be open at once`)
+    }
+    while (this.#openBytes() + bytes > this.#bytes) {
+      if (this.#closed) throw this.#closed
+      const free = [...this.#models.keys()].find(key => !this.#holds.has(key))
+      if (free === undefined) await new Promise<void>(resolve => this.#waiting.add(resolve))
+      else await this.#release(free)
+    }
+  }
+
+  /** Ends all waiting for room with an error. */
+  close(error: Error): void {
+    this.#closed = error
+    this.#wake()
+  }
+
+  async releaseAll(): Promise<void> {
+    for (const key of [...this.#models.keys()]) await this.#release(key)
+  }
+
+  async #release(key: string): Promise<void> {
+    const model = this.#models.get(key)
+    // It leaves before its sessions are released, so that nobody is given a model that is on its way out.
+    this.#models.delete(key)
+    this.#onRelease(key)
+    if (model) await Promise.all([model.textEncoder, model.unet, model.vaeDecoder].map(session => session.release()))
+  }
+
+  #openBytes(): number {
+    return this.models().reduce((sum, { byteLength }) => sum + byteLength, 0)
+  }
+
+  #wake(): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const resolve of waiting) resolve()
+  }
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / GIGABYTE).toFixed(2)} GB`
+}
