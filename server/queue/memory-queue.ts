@@ -62,6 +62,11 @@ export class MemoryQueue implements TaskQueue {
     return this.#backlog.size + this.#retries.size
   }
 
+  /** Tasks that have not ended. */
+  get unfinished(): number {
+    return this.#tasks.size - this.#finished.size
+  }
+
   async submit(record: TaskRecord): Promise<SubmitOutcome> {
     if (this.#isStopped) return { type: 'full' }
     const id = taskId(record.key)
@@ -175,6 +180,15 @@ export class MemoryQueue implements TaskQueue {
     this.#keys.sweep(now)
   }
 
+  /** Ends all that has not ended, because this queue will not outlive its process; each task gets this error. */
+  failUnfinished(error: Pick<ErrorBody, 'code' | 'message'>): void {
+    for (const entry of this.#tasks.values()) {
+      if (entry.isFinal) continue
+      const { taskType, taskUUID } = entry.record
+      this.#end(entry, TaskStatus.failed, { ...error, taskType, taskUUID })
+    }
+  }
+
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#desk.cancelAll(new LeaseEndedError('The queue has stopped'))
@@ -246,7 +260,7 @@ export class MemoryQueue implements TaskQueue {
     entry.to(status, error)
     entry.endedAt = this.#options.now()
     this.#finished.set(entry.id, entry)
-    if (status === TaskStatus.cancelled) this.#workers.findByTask(entry.id)?.abort(new LeaseEndedError('The task was cancelled'))
+    this.#workers.findByTask(entry.id)?.abort(new LeaseEndedError(`The task is ${status}`))
     this.#emit({ type: 'ended', snapshot: entry.snapshot() })
     this.#giveOut()
   }

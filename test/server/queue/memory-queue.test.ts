@@ -44,6 +44,26 @@ t.test('at most maxKeys keys are remembered, the youngest', async t => {
   t.strictSame(await Promise.all(tasks.map(async task => (await queue.submit(task)).type)), ['accepted', 'conflict', 'conflict'])
 })
 
+t.test('a queue whose process ends fails what has not ended, each task once', async t => {
+  const { queue } = makeQueue()
+  const [done, running, waiting] = [makeTask(), makeTask(), makeTask()]
+  await queue.submit(done)
+  await queue.cancel(done.key)
+  await queue.submit(running)
+  const [lease] = await queue.claim('w', 1, new AbortController().signal)
+  await queue.submit(waiting)
+  t.equal(queue.unfinished, 2)
+  const ended: unknown[] = []
+  queue.subscribe(event => event.type === 'ended' && ended.push(event.snapshot.error))
+  queue.failUnfinished({ code: 'serviceUnavailable', message: 'stopping' })
+  const error = ({ taskUUID, taskType }: typeof running) => ({ code: 'serviceUnavailable', message: 'stopping', taskType, taskUUID })
+  t.strictSame(ended, [error(running), error(waiting)])
+  t.equal(queue.unfinished, 0)
+  t.equal(lease?.signal.aborted, true)
+  queue.failUnfinished({ code: 'serviceUnavailable', message: 'stopping' })
+  t.equal(ended.length, 2)
+})
+
 t.test('every task ends exactly once whatever workers and clients do', async t => {
   for (let seed = 1; seed <= 200; seed++) {
     const { queue, pass } = makeQueue({ maxWaiting: 1e6, maxWaitingPerAccount: 1e6 })
