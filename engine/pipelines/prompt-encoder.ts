@@ -9,7 +9,10 @@ import type { Conditioning, PromptEmbeds } from './pipeline.ts'
 
 /** What the encoder needs of a tokenizer. */
 export interface PromptTokenizer {
-  /** Splits a prompt into chunks of token ids, each with its start and end token and padded to the same length; at least one chunk. */
+  /**
+   * Splits a prompt into chunks of token ids, each with its start and end token and padded to the same length; at least one.
+   * Throws a RangeError for a prompt that is too long.
+   */
   chunks(prompt: string): readonly (readonly number[])[]
 }
 
@@ -68,10 +71,10 @@ export class PromptEncoder {
       const message = `clipSkip: the text encoder of ${model.spec.air} has too few layers to skip ${request.clipSkip}`
       throw new EngineError('invalidParameter', message, { parameter: 'clipSkip' })
     }
-    const chunksOf = (text: string, clipSkip: number): readonly Chunk[] =>
-      tokenizer.chunks(text).map((tokens) => ({ key: `${model.spec.air} ${clipSkip} ${tokens.join(',')}`, tokens, clipSkip }))
-    const prompt = chunksOf(request.prompt, request.clipSkip)
-    return hasGuidance(request) ? { prompt, negativePrompt: chunksOf(request.negativePrompt, 0) } : { prompt }
+    const chunksOf = (parameter: 'prompt' | 'negativePrompt', clipSkip: number): readonly Chunk[] =>
+      tokenize(tokenizer, request, parameter).map((tokens) => ({ key: `${model.spec.air} ${clipSkip} ${tokens.join(',')}`, tokens, clipSkip }))
+    const prompt = chunksOf('prompt', request.clipSkip)
+    return hasGuidance(request) ? { prompt, negativePrompt: chunksOf('negativePrompt', 0) } : { prompt }
   }
 
   /** Puts what the cache has into `embeds` and gives the rest, each distinct chunk once. */
@@ -124,6 +127,15 @@ export class PromptEncoder {
       offset += part.length
     }
     return { tokens, data }
+  }
+}
+
+function tokenize(tokenizer: PromptTokenizer, request: GenerationRequest, parameter: 'prompt' | 'negativePrompt') {
+  try {
+    return tokenizer.chunks(request[parameter])
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    throw new EngineError('invalidParameter', `${parameter}: ${cause.message}`, { parameter, cause })
   }
 }
 

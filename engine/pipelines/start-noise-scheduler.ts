@@ -1,0 +1,23 @@
+import type { GenerationRequest } from '../core/generation-request.ts'
+import { EngineError } from '../engine-error.ts'
+import type { LoadedModel } from '../models/loaded-model.ts'
+import { resolveNoiseScheduler } from '../schedulers/names.ts'
+import type { NoiseSchedulerRun } from '../schedulers/noise-scheduler.ts'
+import { NoiseScheduleError } from '../schedulers/noise-schedule-error.ts'
+
+/** Starts a generation's run of its noise scheduler. Throws an EngineError that names `noiseScheduler` or `totalSteps`. */
+export function startNoiseScheduler(request: GenerationRequest, model: Pick<LoadedModel, 'noiseSchedule'>): NoiseSchedulerRun {
+  const scheduler = resolveNoiseScheduler(request.noiseScheduler)
+  if (scheduler === undefined) throw invalid('noiseScheduler', `there is none of the name ${JSON.stringify(request.noiseScheduler)}`)
+  try {
+    return scheduler.createRun(model.noiseSchedule, request.totalSteps)
+  } catch (cause) {
+    if (cause instanceof RangeError) throw invalid('totalSteps', cause.message, cause)
+    if (cause instanceof NoiseScheduleError) throw invalid('noiseScheduler', cause.message, cause)
+    throw cause
+  }
+}
+
+function invalid(parameter: 'noiseScheduler' | 'totalSteps', reason: string, cause?: Error): EngineError {
+  return new EngineError('invalidParameter', `${parameter}: ${reason}`, { parameter, ...(cause && { cause }) })
+}
