@@ -6,18 +6,23 @@ tensor of every component must equal that of the diffusers folder. What is commi
 test/reference/single-file/NAME.json: each tensor of the checkpoint by name, and the tensors of the diffusers folder
 whose bytes it consists of. Tests write the file from it.
 
+Beside them FAMILY-keys.json lists names and shapes of a checkpoint of the published size, for tests that read no weights.
+
   python tools/reference/single_file.py
 """
 import json
+import math
 import tempfile
 from pathlib import Path
 
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
+from transformers import CLIPTextConfig, CLIPTextModel
 
 REFERENCE = Path(__file__).resolve().parents[2] / 'test' / 'reference'
 TARGET = REFERENCE / 'single-file'
+FAMILIES = REFERENCE.parents[1] / 'engine' / 'models' / 'families'
 PARTS = ('unet', 'vae', 'text_encoder')
 
 RESNET = {
@@ -120,6 +125,32 @@ def open_clip_entries(tensors):
     return entries
 
 
+def full_size_keys(family, is_open_clip):
+    """Names and shapes of a published checkpoint: the networks of its size, made without memory for their weights."""
+    config = json.loads((FAMILIES / f'{family}.json').read_text())
+    with torch.device('meta'):
+        networks = {
+            'unet': UNet2DConditionModel.from_config(config['unet']), 'vae': AutoencoderKL.from_config(config['vae']),
+            'text_encoder': CLIPTextModel(CLIPTextConfig(**config['text_encoder'])),
+        }
+    shapes = {part: {name: tensor.shape for name, tensor in network.state_dict().items()} for part, network in networks.items()}
+    configs = {part: config[part] for part in PARTS}
+    keys = {}
+    for name, entry in recipe_from(networks_tensors(networks), configs, is_open_clip).items():
+        if 'from' in entry:
+            parts = [shapes[source.split('/')[0]][source.split('/', 1)[1]] for source in entry['from']]
+            keys[name] = entry.get('shape') or [sum(part[0] for part in parts), *parts[0][1:]]
+        else:
+            keys[name] = entry['zeros']
+    if not is_open_clip:
+        keys['cond_stage_model.transformer.text_model.embeddings.position_ids'] = [1, 77]
+    return keys
+
+
+def networks_tensors(networks):
+    return {part: network.state_dict() for part, network in networks.items()}
+
+
 def read_weights(folder):
     """The tensors of a component, in one file or in shards."""
     return {name: tensor for file in sorted(folder.glob('*.safetensors')) for name, tensor in load_file(file).items()}
@@ -129,6 +160,10 @@ def recipe_of(folder, is_open_clip):
     """Every tensor of the checkpoint: which tensors of the folder it is made of, or the shape of one that has no use."""
     tensors = {part: read_weights(folder / part) for part in PARTS}
     configs = {part: json.loads((folder / part / 'config.json').read_text()) for part in PARTS}
+    return tensors, recipe_from(tensors, configs, is_open_clip)
+
+
+def recipe_from(tensors, configs, is_open_clip):
     recipe = {}
     for name, tensor in tensors['unet'].items():
         recipe[f'model.diffusion_model.{unet_name(name, configs["unet"])}'] = {'from': [f'unet/{name}']}
@@ -157,7 +192,7 @@ def recipe_of(folder, is_open_clip):
     recipe['model_ema.decay'] = {'zeros': []}
     recipe['model_ema.num_updates'] = {'zeros': []}
     recipe['model_ema.diffusion_modelinput_blocks00weight'] = {'zeros': [2, 2]}
-    return tensors, recipe
+    return recipe
 
 
 def assemble(tensors, recipe):
@@ -199,3 +234,9 @@ if __name__ == '__main__':
         text = ',\n'.join(f'  {json.dumps(key)}: {json.dumps(value)}' for key, value in sorted(recipe.items()))
         (TARGET / f'{name}.json').write_text(f'{{\n{text}\n}}\n')
         print(f'{name}: {len(recipe)} tensors, {equal} of them read by diffusers as in the folder')
+    for family, is_open_clip in (('sd1', False), ('sd2', True)):
+        keys = full_size_keys(family, is_open_clip)
+        text = ',\n'.join(f'  {json.dumps(key)}: {json.dumps(list(shape))}' for key, shape in sorted(keys.items()))
+        (TARGET / f'{family}-keys.json').write_text(f'{{\n{text}\n}}\n')
+        unet = [shape for key, shape in keys.items() if key.startswith('model.diffusion_model.')]
+        print(f'{family}: {len(keys)} tensors, {sum(math.prod(shape) for shape in unet)} values in the UNet')
