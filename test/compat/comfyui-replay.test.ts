@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto'
+import t from 'tap'
+import { type Frame, RawClient } from './helpers/raw-client.ts'
+import { apiKey, model, startServer } from './helpers/started-server.ts'
+
+// What the ComfyUI nodes 1.9.2 put on the wire: a WebSocket ping first, async tasks, a poll a second that reads data[0] only.
+
+const headers = { 'X-SDK-Name': 'comfyui', 'X-SDK-Version': '1.9.2' }
+
+t.test('the sequences of the ComfyUI nodes work', { timeout: 120_000 }, async (t) => {
+  const server = await startServer()
+  t.teardown(() => server.stop())
+  const http = `http://127.0.0.1:${server.port}/v1`
+
+  const keyCheck = async (key: string) => {
+    const response = await fetch(http, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify([{ taskType: 'authentication', apiKey: key }]),
+    })
+    return (await response.json()) as Frame
+  }
+
+  const connect = async () => {
+    const client = await RawClient.open(`ws://127.0.0.1:${server.port}/v1`, headers)
+    await client.ping()
+    client.send({ taskType: 'authentication', apiKey })
+    await client.frame((frame) => frame.data?.[0].taskType === 'authentication')
+    return client
+  }
+
+  await t.test('the key check over HTTP', async (t) => {
+    const accepted = await keyCheck(apiKey)
+    t.notOk('errors' in accepted)
+    t.match(accepted.data, [{ taskType: 'authentication', connectionSessionUUID: String }])
+    const refused = await keyCheck('this-key-is-not-known-to-the-server')
+    t.match(refused.errors, [{ message: /invalid api key/i }])
+  })
+
+  await t.test('a task, its acknowledgement and a poll a second that reads the first item', async (t) => {
+    const client = await connect()
+    const taskUUID = randomUUID()
+    await client.ping()
+    client.send({
+      taskType: 'imageInference', taskUUID, deliveryMethod: 'async', model, positivePrompt: 'a red heart', width: 128, height: 128,
+      steps: 2, numberResults: 1, outputType: 'URL', outputFormat: 'WEBP', outputQuality: 90, checkNSFW: false, includeCost: false,
+    })
+    await client.frame((frame) => frame.data?.[0].taskUUID === taskUUID)
+    let first: Record<string, unknown> | undefined
+    while (first?.status !== 'success') {
+      await new Promise((resolve) => setTimeout(resolve, 1_000))
+      await client.ping()
+      const from = client.frames.length
+      client.send({ taskType: 'getResponse', taskUUID })
+      first = (await client.frame((frame) => frame.data?.[0].taskUUID === taskUUID, from)).data?.[0]
+    }
+    const picture = await fetch(String(first.imageURL))
+    t.equal(picture.headers.get('content-type'), 'image/webp')
+    await client.close()
+  })
+
+  await t.test('an error carries the text and the allowed values that the node prints', async (t) => {
+    const client = await connect()
+    const taskUUID = randomUUID()
+    client.send({ taskType: 'imageInference', taskUUID, deliveryMethod: 'async', model, positivePrompt: 'a red heart', width: 128, height: 128, scheduler: 'Nobody' })
+    const { errors } = await client.frame((frame) => frame.errors !== undefined)
+    t.match(errors, [{ parameter: 'scheduler', taskUUID, message: String }])
+    t.ok((errors?.[0].allowedValues as readonly string[]).includes('Euler'))
+    await client.close()
+  })
+})
