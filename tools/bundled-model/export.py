@@ -1,0 +1,75 @@
+"""Write the trained parts as a diffusers folder in fp16, each file replaced in one move.
+
+    python export.py --to ../../models/latentd-tiny
+"""
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+
+from diffusers import DPMSolverMultistepScheduler
+
+from cache_latents import load_frozen
+from common import load, work_path
+from train_unet import SCHEDULE, build_unet
+
+PARTS = {
+    "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"],
+    "text_encoder": ["transformers", "CLIPTextModel"], "tokenizer": ["transformers", "CLIPTokenizer"],
+    "scheduler": ["diffusers", "DPMSolverMultistepScheduler"],
+    "safety_checker": [None, None], "feature_extractor": [None, None], "image_encoder": [None, None],
+}
+INDEX = {"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.30.0", "requires_safety_checker": False,
+         **PARTS}
+
+
+def scheduler():
+    """The default noise scheduler that ships with the weights."""
+    return DPMSolverMultistepScheduler(**SCHEDULE, algorithm_type="dpmsolver++", solver_order=2,
+                                       timestep_spacing="trailing", steps_offset=0)
+
+
+def export(weights, folder):
+    """Save every part beside the folder first, then move the files over the old ones."""
+    vae, text, _ = load_frozen()
+    unet = build_unet()
+    unet.load_state_dict({k: v.float() for k, v in load(weights).items()})
+    os.makedirs(folder, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(folder))) as fresh:
+        unet.half().save_pretrained(f"{fresh}/unet")
+        vae.half().save_pretrained(f"{fresh}/vae")
+        text.half().save_pretrained(f"{fresh}/text_encoder")
+        scheduler().save_pretrained(f"{fresh}/scheduler")
+        shutil.copytree(work_path("tokenizer"), f"{fresh}/tokenizer")
+        with open(f"{fresh}/model_index.json", "w", encoding="utf-8") as file:
+            json.dump(INDEX, file, indent=2)
+            file.write("\n")
+        _drop_local_names(fresh)
+        for at, _, names in os.walk(fresh):
+            target = os.path.join(folder, os.path.relpath(at, fresh))
+            os.makedirs(target, exist_ok=True)
+            for name in names:
+                os.chmod(os.path.join(at, name), 0o644)
+                os.replace(os.path.join(at, name), os.path.join(target, name))
+
+
+def _drop_local_names(folder):
+    """Take out of the configs what names the machine they were written on."""
+    for part in ("unet", "vae", "text_encoder"):
+        path = f"{folder}/{part}/config.json"
+        with open(path, encoding="utf-8") as file:
+            config = json.load(file)
+        config.pop("_name_or_path", None)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(config, file, indent=2, sort_keys=True)
+            file.write("\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", default="unet-ema.pt")
+    parser.add_argument("--to", required=True, help="the model's folder")
+    options = parser.parse_args()
+    export(options.weights, options.to)
