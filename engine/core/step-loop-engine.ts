@@ -22,10 +22,12 @@ export interface StepLoopOptions {
   readonly maxRows: number
 }
 
-/** A generation inside, and how it lets go of what it holds. */
+/** A generation inside, and what to let go of when it leaves. */
 interface Entry {
   readonly generation: Generation
-  readonly leave: () => void
+  readonly stopListening: () => void
+  /** Set while it holds its model. */
+  releaseModel?: () => void
 }
 
 /** The engine: a loop of steps over the generations that are inside. */
@@ -41,6 +43,8 @@ export class StepLoopEngine implements Engine {
   readonly #cancellations: { readonly generation: Generation; readonly reason: unknown }[] = []
   readonly #wakeUp = new WakeUp()
   readonly #loop: Promise<void>
+  /** Settles when every generation inside has its model or has failed to get it. */
+  #modelLine: Promise<void> = Promise.resolve()
   #isStopped = false
 
   constructor({ device, loader, createPipeline, maxRows }: StepLoopOptions) {
@@ -64,16 +68,12 @@ export class StepLoopEngine implements Engine {
     if (this.#entries.has(request.id)) throw new Error(`generation ${request.id} is already in the engine`)
     const generation = new Generation(request)
     const cancel = () => this.#cancel(generation, signal.reason)
-    const releaseModel = this.#loader.hold(request.model)
-    const leave = () => {
-      signal.removeEventListener('abort', cancel)
-      releaseModel()
-    }
-    this.#entries.set(request.id, { generation, leave })
+    const entry = { generation, stopListening: () => signal.removeEventListener('abort', cancel) }
+    this.#entries.set(request.id, entry)
     // One signal may stand for all pictures of a task; each listener leaves with its generation.
     setMaxListeners(0, signal)
     signal.addEventListener('abort', cancel, { once: true })
-    void this.#attachModel(generation)
+    this.#modelLine = this.#modelLine.then(() => this.#attachModel(entry))
     return generation.image
   }
 
@@ -126,8 +126,15 @@ export class StepLoopEngine implements Engine {
     return [...this.#entries.values()].map(({ generation }) => generation)
   }
 
-  async #attachModel(generation: Generation): Promise<void> {
+  /**
+   * Generations get their models in the order they came. So one that waits for room for its model is not starved by
+   * newcomers that keep the open models in use; for a model that is open the line costs nothing.
+   */
+  async #attachModel(entry: Entry): Promise<void> {
+    const { generation } = entry
+    if (generation.isFinished) return
     try {
+      entry.releaseModel = this.#loader.hold(generation.request.model)
       const model = await this.#loader.load(generation.request.model)
       if (generation.isFinished) return
       generation.attach(this.#pipelineOf(model))
@@ -174,8 +181,10 @@ export class StepLoopEngine implements Engine {
   }
 
   #finish(generation: Generation, settle: () => void): void {
-    this.#entries.get(generation.id)?.leave()
+    const entry = this.#entries.get(generation.id)
     this.#entries.delete(generation.id)
+    entry?.stopListening()
+    entry?.releaseModel?.()
     settle()
   }
 }

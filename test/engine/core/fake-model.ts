@@ -144,7 +144,7 @@ export interface FakeLoader extends ModelLoader {
   readonly isReleased: boolean
 }
 
-/** Loads any AIR but `broken:…` at the next turn of the event loop. */
+/** Loads any AIR but `broken:…` at the next turn of the event loop, and keeps it. */
 export function fakeLoader(before?: BeforeRun): FakeLoader {
   const models = new Map<string, LoadedModel>()
   const held: string[] = []
@@ -155,9 +155,11 @@ export function fakeLoader(before?: BeforeRun): FakeLoader {
       return isReleased
     },
     load: async (air) => {
+      const known = models.get(air)
+      if (known !== undefined) return known
       await nextTurn()
       if (air.startsWith('broken:')) throw new Error(`${air} is broken`)
-      const model = models.get(air) ?? fakeModel(air, before)
+      const model = fakeModel(air, before)
       models.set(air, model)
       return model
     },

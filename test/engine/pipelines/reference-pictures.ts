@@ -1,0 +1,61 @@
+// The pictures that diffusers computed on the small models; tools/reference/pictures.py makes them.
+import { readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import sharp from 'sharp'
+import type { GenerationRequest, RgbImage } from '../../../engine/core/generation-request.ts'
+import { createEngine } from '../../../engine/create-engine.ts'
+import type { Engine, EngineOptions } from '../../../engine/engine.ts'
+import type { ModelRegistry } from '../../../engine/models/model-spec.ts'
+import { openRegistry } from '../../../engine/models/registry.ts'
+
+/** From the compiled file's folder. */
+const reference = fileURLToPath(new URL('../../../../test/reference/', import.meta.url))
+
+export interface ReferencePicture {
+  readonly request: GenerationRequest
+  readonly image: RgbImage
+}
+
+/** The small random-weight models. */
+export function referenceRegistry(): Promise<ModelRegistry> {
+  return openRegistry([`${reference}models`])
+}
+
+/** An engine over the reference models. */
+export async function referenceEngine(options: Partial<EngineOptions> = {}): Promise<Engine> {
+  const registry = await referenceRegistry()
+  return createEngine({ registry, device: { type: 'cpu' }, threads: 1, weightsBudgetBytes: 1e9, maxRows: 8, ...options })
+}
+
+/** Reads the committed requests and what they must become. */
+export async function referencePictures(): Promise<readonly ReferencePicture[]> {
+  const { models } = await referenceRegistry()
+  const airs = new Map(models.map((model) => [basename(model.path), model.air]))
+  const listed = JSON.parse(await readFile(`${reference}pictures/requests.json`, 'utf8')) as readonly Omit<GenerationRequest, 'id' | 'owner'>[]
+  return Promise.all(listed.map(async (fields, number) => {
+    const id = String(number).padStart(3, '0')
+    const { data, info } = await sharp(`${reference}pictures/${id}.png`).raw().toBuffer({ resolveWithObject: true })
+    const model = airs.get(fields.model) ?? fields.model
+    return {
+      request: { ...fields, id, model, owner: `owner ${number % 3}` },
+      image: { width: info.width, height: info.height, data: new Uint8Array(data) },
+    }
+  }))
+}
+
+/** How far two pictures of the same size are apart. */
+export function compare(actual: RgbImage, expected: RgbImage): { readonly largest: number; readonly shareWithinOne: number } {
+  if (actual.width !== expected.width || actual.height !== expected.height) {
+    throw new Error(`expected ${expected.width}x${expected.height}, got ${actual.width}x${actual.height}`)
+  }
+  let largest = 0
+  let pixelsWithinOne = 0
+  for (let pixel = 0; pixel < expected.data.length; pixel += 3) {
+    let difference = 0
+    for (let i = pixel; i < pixel + 3; i++) difference = Math.max(difference, Math.abs((actual.data[i] as number) - (expected.data[i] as number)))
+    largest = Math.max(largest, difference)
+    if (difference <= 1) pixelsWithinOne += 1
+  }
+  return { largest, shareWithinOne: pixelsWithinOne / (expected.data.length / 3) }
+}
