@@ -1,9 +1,19 @@
 import { createDdimRun } from './ddim.ts'
+import { createDdpmRun } from './ddpm.ts'
+import { createDeisRun } from './deis.ts'
+import { createDpm2AncestralRun } from './dpm2-ancestral.ts'
+import { createDpm2Run } from './dpm2.ts'
 import { createDpmMultistepRun } from './dpm-multistep.ts'
+import { createDpmSdeRun } from './dpm-sde.ts'
 import { createEulerAncestralRun } from './euler-ancestral.ts'
 import { createEulerRun } from './euler.ts'
+import { createHeunRun } from './heun.ts'
+import { createLcmRun } from './lcm.ts'
+import { createLmsRun } from './lms.ts'
 import { NoiseScheduleError } from './noise-schedule-error.ts'
 import type { NoiseScheduleConfig, NoiseScheduler, NoiseSchedulerRun } from './noise-scheduler.ts'
+import { createPndmRun } from './pndm.ts'
+import { createUnipcRun } from './unipc.ts'
 
 /** One algorithm and what it is called. */
 interface Entry {
@@ -26,10 +36,21 @@ const ENTRIES: readonly Entry[] = [
   { name: 'Euler', createRun: createEulerRun, spreads: true },
   { name: 'Euler a', aliases: ['Euler Ancestral'], createRun: createEulerAncestralRun, spreads: false },
   { name: 'DDIM', createRun: createDdimRun, spreads: false },
+  { name: 'DDPM', createRun: createDdpmRun, spreads: false },
+  { name: 'PNDM', createRun: createPndmRun, spreads: false },
+  { name: 'PLMS', createRun: createPndmRun, settings: { skip_prk_steps: true }, spreads: false },
+  { name: 'LMS', createRun: createLmsRun, spreads: true },
+  { name: 'Heun', createRun: createHeunRun, spreads: true },
+  { name: 'DPM2', aliases: ['KDPM2'], createRun: createDpm2Run, spreads: true },
+  { name: 'DPM2 a', aliases: ['KDPM2 a', 'DPM2 Ancestral'], createRun: createDpm2AncestralRun, spreads: true },
   { name: 'DPM++ 2M', aliases: ['DPM++'], createRun: createDpmMultistepRun, settings: { ...ODE, solver_order: 2 }, spreads: true },
   { name: 'DPM++ 2M SDE', createRun: createDpmMultistepRun, settings: { ...SDE, solver_order: 2 }, spreads: true },
   { name: 'DPM++ 3M', createRun: createDpmMultistepRun, settings: { ...ODE, solver_order: 3 }, spreads: true },
   { name: 'DPM++ 3M SDE', createRun: createDpmMultistepRun, settings: { ...SDE, solver_order: 3 }, spreads: true },
+  { name: 'DPM++ SDE', createRun: createDpmSdeRun, spreads: true },
+  { name: 'UniPC', createRun: createUnipcRun, spreads: true },
+  { name: 'DEIS', createRun: createDeisRun, spreads: true },
+  { name: 'LCM', createRun: createLcmRun, spreads: false },
 ]
 
 /** Algorithms by their diffusers classes: what `Class.from_config(model's config)` gives, nothing fixed. */
@@ -37,7 +58,17 @@ const CLASSES: Readonly<Record<string, Entry['createRun']>> = {
   EulerDiscreteScheduler: createEulerRun,
   EulerAncestralDiscreteScheduler: createEulerAncestralRun,
   DDIMScheduler: createDdimRun,
+  DDPMScheduler: createDdpmRun,
+  PNDMScheduler: createPndmRun,
+  LMSDiscreteScheduler: createLmsRun,
+  HeunDiscreteScheduler: createHeunRun,
+  KDPM2DiscreteScheduler: createDpm2Run,
+  KDPM2AncestralDiscreteScheduler: createDpm2AncestralRun,
   DPMSolverMultistepScheduler: createDpmMultistepRun,
+  DPMSolverSDEScheduler: createDpmSdeRun,
+  UniPCMultistepScheduler: createUnipcRun,
+  DEISMultistepScheduler: createDeisRun,
+  LCMScheduler: createLcmRun,
 }
 
 /** How the sigmas of a run may be spread, by the word that follows an algorithm's name. */

@@ -55,8 +55,7 @@ function leading(config: NoiseScheduleConfig, totalSteps: number, divisor: numbe
 
 function trailing(config: NoiseScheduleConfig, totalSteps: number, last: number): number[] {
   const stride = config.numTrainTimesteps / totalSteps
-  // As many as fit above zero, as numpy's arange counts them.
-  const count = Math.ceil(last / stride)
+  const count = Math.min(Math.ceil(last / stride), totalSteps)
   return Array.from({ length: count }, (_, i) => roundHalfEven(last - i * stride) - 1)
 }
 
