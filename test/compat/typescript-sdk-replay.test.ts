@@ -8,7 +8,7 @@ import { apiKey, model, startServer } from './helpers/started-server.ts'
 
 const headers = { 'User-Agent': 'runware-typescript/1.6.5 (node/20.20.2; linux x64) schemas/20260722152433' }
 
-const request = (changes: Record<string, unknown> = {}) => ({
+const request = (changes: Record<string, unknown> = {}): Record<string, unknown> & { taskUUID: string } => ({
   deliveryMethod: 'async',
   model,
   taskType: 'imageInference',
