@@ -1,0 +1,189 @@
+import { cp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import type { Test } from 'tap'
+import type { ModelGraph } from '../../../engine/graph/model-graph.ts'
+import { createModelLoader } from '../../../engine/models/loader.ts'
+import type { LoadedModel } from '../../../engine/models/loaded-model.ts'
+import { openRegistry } from '../../../engine/models/registry.ts'
+import type { ModelRegistry } from '../../../engine/models/model-spec.ts'
+import type { ModelSession, Runtime } from '../../../engine/runtime/model-session.ts'
+import { openRuntime } from '../../../engine/runtime/open-runtime.ts'
+import type { Tensor } from '../../../engine/tensor.ts'
+import { writeSafetensors, zeros } from '../weights/safetensors-writer.ts'
+import { folderTensors, referenceModel, writeSingleFile } from '../weights/single-file.ts'
+
+/** Opens graphs without computing anything and remembers which are open. */
+class FakeRuntime implements Runtime {
+  readonly device = { type: 'cpu' } as const
+  readonly sessions: ModelSession[] = []
+  opened = 0
+  failing: string | undefined
+
+  async open(graph: ModelGraph): Promise<ModelSession> {
+    this.opened++
+    if (graph.name === this.failing) throw new Error('Load model from /secret-place/model.onnx failed')
+    const session: ModelSession = {
+      name: graph.name, inputs: graph.inputs, outputs: graph.outputs,
+      run: async () => { throw new Error('this runtime computes nothing') },
+      release: async () => { this.sessions.splice(this.sessions.indexOf(session), 1) },
+    }
+    this.sessions.push(session)
+    return session
+  }
+}
+
+/** A registry of models with equal weights: `local:a@1`, `local:b@1`, … */
+async function registryOf(t: Test, ...names: readonly string[]): Promise<ModelRegistry> {
+  const folder = t.testdir({})
+  for (const name of names) await cp(referenceModel('sd1-tiny'), join(folder, name), { recursive: true })
+  return openRegistry([folder])
+}
+
+/** Bytes that one of these models holds. */
+async function sizeOf(registry: ModelRegistry): Promise<number> {
+  const loader = createModelLoader({ registry, runtime: new FakeRuntime(), weightsBudgetBytes: 1e9 })
+  return (await loader.load('local:a@1')).byteLength
+}
+
+t.test('a model is opened once, however often and however differently spelt it is asked for', async t => {
+  const runtime = new FakeRuntime()
+  const loader = createModelLoader({ registry: await registryOf(t, 'a'), runtime, weightsBudgetBytes: 1e9 })
+  const models = await Promise.all([loader.load('local:a@1'), loader.load('LOCAL:A@1'), loader.load('local:a@1')])
+  t.equal(new Set(models).size, 1)
+  t.equal(runtime.opened, 3)
+  t.same(loader.loaded(), ['local:a@1'])
+  t.match(models[0], { contextSize: 32, latentChannels: 4, latentFactor: 8, noiseSchedule: { className: 'PNDMScheduler' }, tokenizer: { padToken: '<|endoftext|>' } })
+  t.same([models[0]?.textEncoder, models[0]?.unet, models[0]?.vaeDecoder].map(session => session?.name), runtime.sessions.map(({ name }) => name))
+})
+
+t.test('the budget counts the weights that are used, as the processor holds them: four bytes each', async t => {
+  for (const model of ['sd1-tiny', 'sd2-tiny']) {
+    const loader = createModelLoader({ registry: await openRegistry([referenceModel(model)]), runtime: new FakeRuntime(), weightsBudgetBytes: 1e9 })
+    const used = Object.entries(await folderTensors(referenceModel(model))).filter(([name]) => !/^vae\/(encoder|quant_conv)|position_ids/.test(name))
+    const values = used.reduce((sum, [, { shape }]) => sum + shape.reduce((product, dim) => product * dim, 1), 0)
+    t.equal((await loader.load(`local:${model}@1`)).byteLength, 4 * values, model)
+  }
+})
+
+t.test('the least recently used model gives way, never one that is held', async t => {
+  const registry = await registryOf(t, 'a', 'b', 'c', 'd')
+  const runtime = new FakeRuntime()
+  const loader = createModelLoader({ registry, runtime, weightsBudgetBytes: 2.5 * await sizeOf(registry) })
+  await loader.load('local:a@1')
+  await loader.load('local:b@1')
+  await loader.load('local:a@1')
+  await loader.load('local:c@1')
+  t.same(loader.loaded(), ['local:a@1', 'local:c@1'], 'b was not used for the longest time')
+  t.equal(runtime.sessions.length, 6)
+  const release = loader.hold('LOCAL:A@1')
+  await loader.load('local:d@1')
+  t.same(loader.loaded(), ['local:a@1', 'local:d@1'], 'a is older than c and is held')
+  release()
+  release()
+  await loader.load('local:b@1')
+  t.same(loader.loaded(), ['local:d@1', 'local:b@1'], 'a was let go')
+  const opened = runtime.opened
+  await loader.load('local:a@1')
+  t.equal(runtime.opened, opened + 3, 'a released model is opened again')
+})
+
+t.test('a hold counts as often as it was taken', async t => {
+  const registry = await registryOf(t, 'a', 'b')
+  const loader = createModelLoader({ registry, runtime: new FakeRuntime(), weightsBudgetBytes: 1.5 * await sizeOf(registry) })
+  await loader.load('local:a@1')
+  const [first, second] = [loader.hold('local:a@1'), loader.hold('local:a@1')]
+  first()
+  first()
+  let isLoaded = false
+  const waiting = loader.load('local:b@1').then(() => { isLoaded = true })
+  await new Promise(resolve => setImmediate(resolve))
+  t.same([isLoaded, loader.loaded()], [false, ['local:a@1']], 'all open models are in use, so the load waits')
+  second()
+  await waiting
+  t.same(loader.loaded(), ['local:b@1'])
+})
+
+t.test('a model larger than the whole budget is refused with both sizes', async t => {
+  const loader = createModelLoader({ registry: await registryOf(t, 'a'), runtime: new FakeRuntime(), weightsBudgetBytes: 1e6 })
+  await t.rejects(loader.load('local:a@1'), { name: 'ModelError', message: /local:a@1 takes 0\.00 GB of weights, more than the 0\.00 GB/ })
+})
+
+t.test('a failed load is not remembered, and leaves nothing open', async t => {
+  const runtime = new FakeRuntime()
+  const loader = createModelLoader({ registry: await registryOf(t, 'a'), runtime, weightsBudgetBytes: 1e9 })
+  runtime.failing = 'vae_decoder'
+  const names: string[] = []
+  for (const attempt of [1, 2]) {
+    const error = await loader.load('local:a@1').catch((cause: unknown) => cause) as Error
+    t.match(error, { name: 'ModelError', message: /^the model local:a@1 cannot be loaded: the runtime could not open its graph / }, `attempt ${attempt}`)
+    t.notMatch(error.message, /secret-place/)
+    names.push(error.name)
+  }
+  t.equal(runtime.sessions.length, 0)
+  runtime.failing = undefined
+  t.equal((await loader.load('local:a@1')).spec.air, 'local:a@1')
+})
+
+t.test('what cannot be loaded is refused with the reason', async t => {
+  const folder = t.testdir({ bad: { 'model_index.json': '{}' } })
+  await writeSafetensors(join(folder, 'style.safetensors'), { 'lora_unet_x.lora_up.weight': zeros(1) })
+  await cp(referenceModel('sd1-tiny'), join(folder, 'gone'), { recursive: true })
+  const registry = await openRegistry([folder])
+  const loader = createModelLoader({ registry, runtime: new FakeRuntime(), weightsBudgetBytes: 1e9 })
+  await rm(join(folder, 'gone', 'unet', 'diffusion_pytorch_model.safetensors'))
+  for (const [air, reason] of [
+    ['local:nobody@1', /there is no model "local:nobody@1"/], ['local:bad@1', /the model local:bad@1 cannot be used: .*no unet folder/],
+    ['local:style@1', /is a lora, not a checkpoint/], ['local:gone@1', /local:gone@1 cannot be loaded: unet has no weights/],
+  ] as const) await t.rejects(loader.load(air), { name: 'ModelError', message: reason })
+})
+
+t.test('releasing closes everything, ends what waits, and gives nothing out any more', async t => {
+  const registry = await registryOf(t, 'a', 'b', 'c')
+  const runtime = new FakeRuntime()
+  const loader = createModelLoader({ registry, runtime, weightsBudgetBytes: 1.5 * await sizeOf(registry) })
+  await loader.load('local:a@1')
+  loader.hold('local:a@1')
+  const waiting = [loader.load('local:b@1'), loader.load('local:c@1')].map(load => load.catch((error: unknown) => error))
+  await new Promise(resolve => setImmediate(resolve))
+  await loader.release()
+  await loader.release()
+  for (const error of await Promise.all(waiting)) t.match(error, { name: 'ModelError', message: /stopping/ })
+  t.same([runtime.sessions.length, loader.loaded().length], [0, 0])
+  await t.rejects(loader.load('local:a@1'), { message: /stopping/ })
+})
+
+/** Every output of a model's three networks for one fixed input, by name. */
+async function outputsOf({ textEncoder, unet, vaeDecoder, contextSize }: LoadedModel): Promise<Record<string, Tensor>> {
+  const wave = (length: number): Float32Array => Float32Array.from({ length }, (_, index) => Math.sin(index * 0.7))
+  const text = await textEncoder.run({ input_ids: { dtype: 'int64', dims: [1, 77], data: BigInt64Array.from({ length: 77 }, (_, index) => BigInt(index % 50)) } })
+  const predicted = await unet.run({
+    sample: { dtype: 'float32', dims: [1, 4, 8, 8], data: wave(256) }, timestep: { dtype: 'float32', dims: [1], data: Float32Array.of(500) },
+    encoder_hidden_states: { dtype: 'float32', dims: [1, 77, contextSize], data: wave(77 * contextSize) },
+    encoder_attention_bias: { dtype: 'float32', dims: [1, 1, 1, 77], data: new Float32Array(77) },
+  })
+  const picture = await vaeDecoder.run({ latents: { dtype: 'float32', dims: [1, 4, 8, 8], data: wave(256) } })
+  return { ...text, ...predicted, ...picture }
+}
+
+for (const model of ['sd1-tiny', 'sd2-tiny']) {
+  t.test(`a single file computes exactly what its diffusers folder computes: ${model}`, async t => {
+    const folder = t.testdir({})
+    const file = await writeSingleFile(model, join(folder, 'single.safetensors'))
+    const spec = (await openRegistry([referenceModel(model)])).models[0]
+    if (!spec) throw new Error('the reference model is not usable')
+    const registry: ModelRegistry = {
+      models: [], broken: [], find: air => air === spec.air ? spec : { ...spec, air, path: file, configPath: spec.path },
+    }
+    const loader = createModelLoader({ registry, runtime: await openRuntime({ type: 'cpu' }, { threads: 1 }), weightsBudgetBytes: 1e9 })
+    const [whole, single] = [await loader.load(spec.air), await loader.load('local:single@1')]
+    const [left, right] = [await outputsOf(whole), await outputsOf(single)]
+    t.ok(Object.keys(left).includes('out_sample') && Object.keys(left).includes('image') && Object.keys(left).includes('hidden_states_0'))
+    t.same(Object.keys(left), Object.keys(right))
+    for (const [name, { data }] of Object.entries(left)) {
+      t.same(data, right[name]?.data, name)
+      t.ok(new Set(Array.from(data as Float32Array)).size > 10, `${name} is not flat`)
+    }
+    await loader.release()
+  })
+}
