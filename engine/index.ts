@@ -12,7 +12,13 @@ export type { BrokenModel, ModelDefaults, ModelFamily, ModelRegistry, ModelSpec 
 export { ModelError } from './models/model-error.ts'
 export { ModelType } from './models/model-spec.ts'
 export { openRegistry } from './models/registry.ts'
+export type { CudaDevice, CudaReport, DeviceReport, LibraryFinding } from './runtime/device-report.ts'
+export { DeviceSpecError, formatDevice, parseDeviceSpec } from './runtime/device-spec.ts'
+export type { DeviceSpec } from './runtime/device-spec.ts'
 export type { Device } from './runtime/model-session.ts'
+export { probeDevices } from './runtime/probe-devices.ts'
+export { DeviceUnusableError, resolveDevices } from './runtime/resolve-devices.ts'
+export type { DeviceChoice } from './runtime/resolve-devices.ts'
 export { noiseSchedulerNames, resolveNoiseScheduler } from './schedulers/names.ts'
 
 /** Opens an engine on one device; the caller stops it. Models are loaded at their first use or by `warmUp`. */

@@ -51,10 +51,16 @@ export class CpuLayers implements Layers {
   }
 
   groupNorm(map: FeatureMap, { weight, bias }: NormWeights, { groups, epsilon, silu }: GroupNormOptions): FeatureMap {
-    const normed = this.#graph.node('GroupNormalization', [map.value(), this.#weight(weight), this.#weight(bias)], {
-      attributes: { num_groups: { int: groups }, epsilon: { float: epsilon } },
-    })
-    return feature(silu ? this.#activate(normed, 'silu') : normed, map.channels)
+    const graph = this.#graph
+    const input = map.value()
+    const perChannel = [map.channels, 1, 1]
+    const grouped = graph.node('Reshape', [input, graph.integers(0, groups, -1)])
+    const [ones, zeros] = [1, 0].map(number => graph.constant('float32', [groups], Array.from({ length: groups }, () => number)))
+    const normed = graph.node('InstanceNormalization', [grouped, ones, zeros], { attributes: { epsilon: { float: epsilon } } })
+    const restored = graph.node('Reshape', [normed, graph.node('Shape', [input], { type: 'int64' })])
+    const scaled = graph.node('Mul', [restored, this.#weight(weight, perChannel)])
+    const shifted = graph.node('Add', [scaled, this.#weight(bias, perChannel)])
+    return feature(silu ? this.#activate(shifted, 'silu') : shifted, map.channels)
   }
 
   add(left: FeatureMap, right: FeatureMap): FeatureMap {
