@@ -1,0 +1,197 @@
+// Generated from schemas/ by `npm run generate`; do not edit.
+import type { ParameterTable } from '../parameter-table.ts'
+
+/** Each spelling of a supported task type, and the type it stands for. */
+export const taskTypeSpellings = [["authentication","authentication"],["ping","ping"],["imageInference","imageInference"],["getResponse","getResponse"]] as const
+
+/** Every task type that clients know, supported or not. */
+export const knownTaskTypes = ["authentication","ping","imageInference","getResponse","getTaskDetails","imageUpload","mediaStorage","imageCaption","caption","imageBackgroundRemoval","removeBackground","imageUpscale","upscale","imageControlNetPreProcess","controlNetPreprocess","imageMasking","photoMaker","promptEnhance","modelSearch","modelUpload","vectorize","accountManagement","videoInference","audioInference","3dInference","textInference","training"] as const
+
+/** What a task type takes. */
+export const parameterTables = {
+  authentication: {
+    "parameters": {
+      "apiKey": {
+        "type": "string",
+        "minLength": 1,
+        "isSecret": true
+      },
+      "connectionSessionUUID": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 100,
+        "isLenient": true
+      }
+    },
+    "unsupported": []
+  },
+  ping: {
+    "parameters": {
+      "ping": {
+        "type": "boolean",
+        "isLenient": true
+      }
+    },
+    "unsupported": []
+  },
+  imageInference: {
+    "parameters": {
+      "taskUUID": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 255
+      },
+      "positivePrompt": {
+        "type": "string",
+        "minLength": 2,
+        "maxLength": 3000
+      },
+      "negativePrompt": {
+        "type": "string",
+        "minLength": 2,
+        "maxLength": 2000,
+        "isAbsentWhenEmpty": true
+      },
+      "model": {
+        "type": "string",
+        "maxLength": 200,
+        "expected": "an AIR of the form source:id@version"
+      },
+      "width": {
+        "type": "integer",
+        "minimum": 128,
+        "maximum": 2048,
+        "multipleOf": 64
+      },
+      "height": {
+        "type": "integer",
+        "minimum": 128,
+        "maximum": 2048,
+        "multipleOf": 64
+      },
+      "steps": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 100
+      },
+      "scheduler": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 100
+      },
+      "seed": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 9223372036854776000
+      },
+      "CFGScale": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 30
+      },
+      "clipSkip": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 2,
+        "default": 0
+      },
+      "numberResults": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 20,
+        "default": 1
+      },
+      "outputType": {
+        "type": "array",
+        "allowedValues": [
+          "URL",
+          "base64Data",
+          "dataURI"
+        ],
+        "default": [
+          "URL"
+        ],
+        "isList": true
+      },
+      "outputFormat": {
+        "type": "string",
+        "allowedValues": [
+          "JPG",
+          "PNG",
+          "WEBP"
+        ],
+        "default": "JPG",
+        "isAnyCase": true
+      },
+      "outputQuality": {
+        "type": "integer",
+        "minimum": 20,
+        "maximum": 99,
+        "default": 95
+      },
+      "deliveryMethod": {
+        "type": "string",
+        "allowedValues": [
+          "sync",
+          "async"
+        ],
+        "default": "sync"
+      },
+      "ttl": {
+        "type": "integer",
+        "minimum": 60,
+        "maximum": 31536000
+      },
+      "includeCost": {
+        "type": "boolean",
+        "default": false
+      }
+    },
+    "unsupported": [
+      "seedImage",
+      "maskImage",
+      "maskMargin",
+      "strength",
+      "outpainting",
+      "outpaint",
+      "vae",
+      "promptWeighting",
+      "refiner",
+      "embeddings",
+      "controlNet",
+      "lora",
+      "lycoris",
+      "ipAdapters",
+      "uploadEndpoint",
+      "webhookURL",
+      "checkNSFW",
+      "safety",
+      "inputs",
+      "referenceImages",
+      "acceleratorOptions",
+      "acceleration",
+      "advancedFeatures",
+      "hiresFix",
+      "watermark",
+      "photoMaker",
+      "instantID",
+      "puLID",
+      "acePlusPlus",
+      "ultralytics",
+      "layerDiffuse",
+      "regionalPrompting",
+      "resolution",
+      "upscaleFactor"
+    ]
+  },
+  getResponse: {
+    "parameters": {
+      "taskUUID": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 255
+      }
+    },
+    "unsupported": []
+  },
+} satisfies Record<string, ParameterTable>

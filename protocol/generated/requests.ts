@@ -1,0 +1,123 @@
+// Generated from schemas/ by `npm run generate`; do not edit.
+/**
+ * Opens or resumes a session; the first task of every connection.
+ */
+export interface AuthenticationRequest {
+  /**
+   * The key that `latentd keys create` printed.
+   */
+  readonly apiKey: string
+  /**
+   * The session to resume. An unknown, expired or malformed one starts a new session; it is never an error.
+   */
+  readonly connectionSessionUUID?: string
+}
+
+/**
+ * Keeps the connection open; answered with a pong, also before authentication.
+ */
+export interface PingRequest {
+  /**
+   * True by convention; an element with `ping: true` and no taskType is a ping too.
+   */
+  readonly ping?: boolean
+}
+
+/**
+ * Computes pictures from a prompt.
+ */
+export interface ImageInferenceRequest {
+  /**
+   * Names the task. A UUID v4 is recommended; any other text without control characters is accepted and returned byte for byte.
+   */
+  readonly taskUUID: string
+  /**
+   * What the picture shows. `__BLANK__` asks for a picture without a prompt. Lengths count code points.
+   */
+  readonly positivePrompt: string
+  /**
+   * What the picture should not show.
+   */
+  readonly negativePrompt?: string
+  /**
+   * AIR of the checkpoint, as `latentd models list` prints it.
+   */
+  readonly model: string
+  /**
+   * Pixels.
+   */
+  readonly width?: number
+  /**
+   * Pixels.
+   */
+  readonly height?: number
+  /**
+   * Denoising iterations.
+   */
+  readonly steps?: number
+  /**
+   * Noise scheduler; an unknown name is answered with the list of all names.
+   */
+  readonly scheduler?: string
+  /**
+   * Result k of the task uses seed + k. The seed of a result never exceeds 2^53 - 1: a larger one is reduced, and the result tells the seed that gives the same picture again.
+   */
+  readonly seed?: number
+  /**
+   * Strength of classifier-free guidance; off at 1 or less.
+   */
+  readonly CFGScale?: number
+  /**
+   * Layers of the text encoder skipped on top of the model's own choice.
+   */
+  readonly clipSkip: number
+  /**
+   * Pictures to compute.
+   */
+  readonly numberResults: number
+  /**
+   * How a picture is handed over: one of the values or a list of them; each adds its own field to the result.
+   *
+   * @minItems 1
+   * @maxItems 3
+   */
+  readonly outputType: readonly ('URL' | 'base64Data' | 'dataURI')[]
+  /**
+   * File format of the picture; upper and lower case are the same.
+   */
+  readonly outputFormat: 'JPG' | 'PNG' | 'WEBP'
+  /**
+   * Compression quality of JPG and WEBP.
+   */
+  readonly outputQuality: number
+  /**
+   * `sync`: results are pushed as they are ready. `async`: the task is acknowledged at once and its state is read with `getResponse`.
+   */
+  readonly deliveryMethod: 'sync' | 'async'
+  /**
+   * Seconds the picture can be fetched under its URL; the server's own time where absent.
+   */
+  readonly ttl?: number
+  /**
+   * Adds `cost` to each result, from the server's price table.
+   */
+  readonly includeCost: boolean
+}
+
+/**
+ * Reads the present state of a task of the same account, whichever connection sent it.
+ */
+export interface GetResponseRequest {
+  /**
+   * The taskUUID of the task to read.
+   */
+  readonly taskUUID: string
+}
+
+/** The parameters of each supported task type. */
+export interface RequestsByType {
+  readonly authentication: AuthenticationRequest
+  readonly ping: PingRequest
+  readonly imageInference: ImageInferenceRequest
+  readonly getResponse: GetResponseRequest
+}
