@@ -22,14 +22,30 @@ export async function readJsonFile(path: string, root: string, label: string, ma
   return parseJsonObject(await readTextFile(path, root, label, maxBytes), label)
 }
 
-/** Parses a JSON object. Throws a ModelError that starts with `label`. */
+/**
+ * Parses a JSON object. Python writes infinities and not-a-number as bare words (published noise schedules hold
+ * `-Infinity`), which JSON does not have: they are read as the numbers they are, not-a-number as null.
+ * Throws a ModelError that starts with `label`.
+ */
 export function parseJsonObject(text: string, label: string): JsonObject {
-  let value: unknown
+  const value = parse(text) ?? parse(pythonWordsToJson(text))
+  if (!value) throw new ModelError(`${label} is not JSON`)
+  if (typeof value.json !== 'object' || value.json === null || Array.isArray(value.json)) throw new ModelError(`${label} is not a JSON object`)
+  return value.json as JsonObject
+}
+
+function parse(text: string): { readonly json: unknown } | undefined {
   try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw new ModelError(`${label} is not JSON: ${(cause as Error).message}`, { cause })
+    return { json: JSON.parse(text) as unknown }
+  } catch {
+    return undefined
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new ModelError(`${label} is not a JSON object`)
-  return value as JsonObject
+}
+
+/** Outside of strings only; the strings are matched too, so that a word in one is passed over. */
+function pythonWordsToJson(text: string): string {
+  return text.replace(/"(?:[^"\\\n]|\\.){0,10000}"|-?Infinity|NaN/g, word => {
+    if (word.startsWith('"')) return word
+    return word === 'NaN' ? 'null' : word.replace('Infinity', '1e999')
+  })
 }

@@ -1,7 +1,7 @@
 import { open, realpath } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { duplicateKey } from './duplicate-key.ts'
+import { headerTextProblem } from './check-header-text.ts'
 import { describeForeignFile, refusePickleName } from './pickle.ts'
 import { DTYPE_BITS } from './stored-tensor.ts'
 import type { StoredDtype, StoredTensor, StoredTensors } from './stored-tensor.ts'
@@ -82,17 +82,20 @@ function parseHeader(bytes: Uint8Array, place: Place): SafetensorsFile {
 }
 
 function parseJson(bytes: Uint8Array, label: string): object {
+  const notJson = (cause: unknown): WeightError => new WeightError(`${label} has a header that is not JSON in UTF-8`, { cause })
   let text: string
-  let header: unknown
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-    header = JSON.parse(text)
   } catch (cause) {
-    throw new WeightError(`${label} has a header that is not JSON in UTF-8`, { cause })
+    throw notJson(cause)
   }
-  const twice = duplicateKey(text)
-  if (twice !== undefined) throw new WeightError(`${label} has the key ${quote(twice)} twice in its header`)
-  return header as object
+  const problem = headerTextProblem(text)
+  if (problem !== undefined) throw new WeightError(`${label} has a header that ${problem}`)
+  try {
+    return JSON.parse(text) as object
+  } catch (cause) {
+    throw notJson(cause)
+  }
 }
 
 function parseMetadata(value: unknown, label: string): ReadonlyMap<string, string> {

@@ -61,6 +61,11 @@ t.test('hostile headers are refused with the reason', async t => {
     ['an unknown element type', rawSafetensors(json({ a: tensor('F31', [1], 0, 4) }), four), /unknown element type "F31"/],
     ['an element type named as a method', rawSafetensors(json({ a: tensor('toString', [1], 0, 4) }), four), /unknown element type/],
     ['a tensor without a description', rawSafetensors(json({ a: null }), four), /without a description/],
+    ['a text that is nested', rawSafetensors(`{"a":${'['.repeat(1000)}${']'.repeat(1000)}}`), /nested deeper/],
+    ['a bracket too many', rawSafetensors('{"a":{}}]]}}'), /not JSON/],
+    ['a string without an end', rawSafetensors('{"a'), /not JSON/],
+    ['a string that ends in a backslash', rawSafetensors('{"a\\'), /not JSON/],
+    ['a key with a bad escape', rawSafetensors('{"\\x":1}'), /not JSON/],
     ['metadata that is not text', rawSafetensors('{"__metadata__":{"a":1}}'), /__metadata__/],
   ]
   for (const [title, bytes, reason] of cases) {
@@ -75,6 +80,14 @@ t.test('a header longer than the limit is refused before it is read', async t =>
   await t.rejects(readSafetensors(await file(t, rawSafetensors(header))), { message: /more than the file or the limit/ })
   const longest = `{}${' '.repeat(MAX_HEADER_BYTES - 2)}`
   t.equal((await readSafetensors(await file(t, rawSafetensors(longest)))).tensors.size, 0)
+})
+
+t.test('the longest header of the worst kind is judged, not tripped over', async t => {
+  const size = MAX_HEADER_BYTES - 100
+  for (const [worst, reason] of [
+    [`{"${'a'.repeat(size)}":1}`, /without a description/], [`{"${'\\n'.repeat(size / 2)}":1}`, /without a description/],
+    [`{"a":${'['.repeat(size)}`, /nested deeper/], [`{"a":${'{}'.repeat(size / 2)}`, /not JSON/], [`{${'"'.repeat(size)}`, /not JSON/],
+  ] as const) await t.rejects(readSafetensors(await file(t, rawSafetensors(worst))), { name: 'WeightError', message: reason })
 })
 
 t.test('pickle files are refused by their name and by their first bytes', async t => {
