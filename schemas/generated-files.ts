@@ -22,8 +22,9 @@ export async function generatedFiles(root: string): Promise<ReadonlyMap<string, 
   const errors = collectErrors(await read<ErrorsFile>('errors.json'), Object.values(tasks))
   const replies = await read<SchemaNode>('replies.json')
   const config = await read<SchemaNode>('config.json')
+  const { definitions: models = {} } = await read<SchemaNode>('models.json')
   const protocolPage = await readFile(join(root, 'PROTOCOL.md'), 'utf8').catch(() => '')
-  return new Map([
+  const files = new Map([
     ['protocol/generated/requests.ts', header + (await typesOf(tasks)) + unionOf(Object.keys(tasks), tasks)],
     ['protocol/generated/replies.ts', `${header}import type { ErrorBody } from '../error-body.ts'\n\n${await typesOf(replies.definitions ?? {})}`],
     ['protocol/generated/validators.ts', `// @ts-nocheck\n${header}${emitValidators(tasks)}\n`],
@@ -32,8 +33,11 @@ export async function generatedFiles(root: string): Promise<ReadonlyMap<string, 
     ['server/config/generated/config.ts', header + (await emitTypes('Config', config))],
     ['server/config/generated/validate-config.ts', `// @ts-nocheck\n${header}${emitValidators({ config })}\n`],
     ['server/config/generated/options.ts', header + emitOptions(config)],
-    ['PROTOCOL.md', protocolTables(protocolPage, types, tasks, errors)],
+    ['engine/models/generated/models-file.ts', header + (await typesOf(models))],
+    ['engine/models/generated/validate-models-file.ts', `// @ts-nocheck\n${header}${emitValidators(models)}\n`],
   ])
+  if (protocolPage !== '') files.set('PROTOCOL.md', protocolTables(protocolPage, types, tasks, errors))
+  return files
 }
 
 async function typesOf(schemas: Readonly<Record<string, SchemaNode>>): Promise<string> {
