@@ -11,9 +11,11 @@ export const knownTaskTypes = ["authentication","ping","imageInference","getResp
 export const parameterTables = {
   authentication: {
     "parameters": {
+      "taskType": {
+        "type": "string"
+      },
       "apiKey": {
         "type": "string",
-        "minLength": 1,
         "isSecret": true
       },
       "connectionSessionUUID": {
@@ -27,6 +29,9 @@ export const parameterTables = {
   },
   ping: {
     "parameters": {
+      "taskType": {
+        "type": "string"
+      },
       "ping": {
         "type": "boolean",
         "isLenient": true
@@ -36,6 +41,9 @@ export const parameterTables = {
   },
   imageInference: {
     "parameters": {
+      "taskType": {
+        "type": "string"
+      },
       "taskUUID": {
         "type": "string",
         "minLength": 1,
@@ -186,6 +194,9 @@ export const parameterTables = {
   },
   getResponse: {
     "parameters": {
+      "taskType": {
+        "type": "string"
+      },
       "taskUUID": {
         "type": "string",
         "minLength": 1,

@@ -4,6 +4,10 @@
  */
 export interface AuthenticationRequest {
   /**
+   * What to do; results carry it exactly as it was sent.
+   */
+  readonly taskType: string
+  /**
    * The key that `latentd keys create` printed.
    */
   readonly apiKey: string
@@ -18,6 +22,10 @@ export interface AuthenticationRequest {
  */
 export interface PingRequest {
   /**
+   * What to do; results carry it exactly as it was sent.
+   */
+  readonly taskType: string
+  /**
    * True by convention; an element with `ping: true` and no taskType is a ping too.
    */
   readonly ping?: boolean
@@ -27,6 +35,10 @@ export interface PingRequest {
  * Computes pictures from a prompt.
  */
 export interface ImageInferenceRequest {
+  /**
+   * What to do; results carry it exactly as it was sent.
+   */
+  readonly taskType: string
   /**
    * Names the task. A UUID v4 is recommended; any other text without control characters is accepted and returned byte for byte.
    */
@@ -108,6 +120,10 @@ export interface ImageInferenceRequest {
  * Reads the present state of a task of the same account, whichever connection sent it.
  */
 export interface GetResponseRequest {
+  /**
+   * What to do; results carry it exactly as it was sent.
+   */
+  readonly taskType: string
   /**
    * The taskUUID of the task to read.
    */

@@ -1,0 +1,109 @@
+import { findRequest } from './asks-for-nothing.ts'
+import { createError } from './create-error.ts'
+import { describeValue } from './describe-value.ts'
+import { describeViolation, type Violation } from './describe-violation.ts'
+import type { ErrorBody } from './error-body.ts'
+import { parameterTables, taskTypeSpellings } from './generated/parameters.ts'
+import * as validators from './generated/validators.ts'
+import type { ParameterRule, ParameterTable } from './parameter-table.ts'
+import type { ParsedElement, Task, TaskType } from './task.ts'
+
+type Element = Readonly<Record<string, unknown>>
+type Validator = ((value: unknown) => boolean) & { errors?: readonly Violation[] | null }
+
+const typeBySpelling: ReadonlyMap<string, TaskType> = new Map(taskTypeSpellings)
+const supportedSpellings = [...typeBySpelling.keys()]
+const validatorOf: Readonly<Record<TaskType, Validator>> = validators
+
+/** The longest taskUUID that an error repeats; a longer one is not what any client waits for. */
+const maxEchoLength = 1024
+
+/** Reads one element of a frame. With `strictParameters` a parameter that the task type does not know is refused, not ignored. */
+export function parseTask(element: unknown, strictParameters: boolean): ParsedElement {
+  if (!isElement(element)) return refused(createError('invalidRequest', { value: `an array with ${describeValue(element)}` }))
+  const taskType = element['taskType'] ?? (element['ping'] === true ? 'ping' : undefined)
+  const taskUUID = echoOf(element['taskUUID'])
+  const identity = { ...(typeof taskType === 'string' && { taskType: taskType.slice(0, maxEchoLength) }), ...(taskUUID !== undefined && { taskUUID }) }
+  if (typeof taskType !== 'string') return refused(refuseTaskType(taskType, identity))
+  const type = typeBySpelling.get(taskType)
+  if (type === undefined) {
+    const expected = `one of ${supportedSpellings.join(', ')}`
+    return refused(createError('unsupportedTaskType', {
+      ...identity, parameter: 'taskType', type: 'string', allowedValues: supportedSpellings, expected, value: describeValue(taskType),
+    }))
+  }
+  const table: ParameterTable = parameterTables[type]
+  const error = findForbidden(element, table, strictParameters, identity)
+  if (error) return refused(error)
+  const values = readValues({ ...element, taskType }, table)
+  const violation = validate(validatorOf[type], values, table)
+  if (violation) return refused(describeViolation(violation, table, values, identity))
+  // The validator has just proved that the values are those of this type.
+  const task = { type, taskType, request: values } as unknown as Task
+  return { type: 'task', task }
+}
+
+/** A taskUUID as an error may repeat it: a text that is not empty and not absurdly long. */
+export function echoOf(taskUUID: unknown): string | undefined {
+  return typeof taskUUID === 'string' && taskUUID !== '' && taskUUID.length <= maxEchoLength ? taskUUID : undefined
+}
+
+function isElement(value: unknown): value is Element {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function refused(error: ErrorBody): ParsedElement {
+  return { type: 'error', error }
+}
+
+function refuseTaskType(taskType: unknown, identity: { readonly taskUUID?: string }): ErrorBody {
+  const details = { ...identity, parameter: 'taskType', type: 'string', allowedValues: supportedSpellings }
+  const expected = `one of ${supportedSpellings.join(', ')}`
+  if (taskType === undefined || taskType === null) return createError('missingTaskType', { ...details, expected })
+  return createError('invalidTaskType', { ...details, expected, value: describeValue(taskType) })
+}
+
+function findForbidden(element: Element, table: ParameterTable, strictParameters: boolean, identity: object): ErrorBody | undefined {
+  for (const name of table.unsupported) {
+    if (!Object.hasOwn(element, name)) continue
+    const inside = findRequest(element[name])
+    if (inside === undefined) continue
+    return createError('unsupportedParameter', { ...identity, parameter: inside === '' ? name : `${name}.${inside}`.slice(0, 200) })
+  }
+  if (!strictParameters) return undefined
+  for (const name of Object.keys(element)) {
+    if (name === 'taskUUID' || element[name] === null) continue
+    if (Object.hasOwn(table.parameters, name) || table.unsupported.includes(name)) continue
+    return createError('unknownParameter', { ...identity, parameter: name.slice(0, 200) })
+  }
+  return undefined
+}
+
+// Only what the schema knows is copied, so nothing else of a client's object travels on. Null is absence.
+function readValues(element: Element, table: ParameterTable): Record<string, unknown> {
+  const values: Record<string, unknown> = {}
+  for (const [name, rule] of Object.entries(table.parameters)) {
+    const value = Object.hasOwn(element, name) ? element[name] : undefined
+    if (value === undefined || value === null || (rule.isAbsentWhenEmpty && value === '')) continue
+    values[name] = readValue(value, rule)
+  }
+  return values
+}
+
+function readValue(value: unknown, rule: ParameterRule): unknown {
+  const listed = rule.isList ? [...new Set(Array.isArray(value) ? value : [value])] : value
+  if (!rule.isAnyCase || typeof listed !== 'string') return listed
+  return rule.allowedValues?.find(allowed => allowed.toLowerCase() === listed.toLowerCase()) ?? listed
+}
+
+// A lenient parameter of the wrong form is dropped and the rest is looked at again.
+function validate(validator: Validator, values: Record<string, unknown>, table: ParameterTable): Violation | undefined {
+  while (!validator(values)) {
+    const violation = validator.errors?.[0]
+    if (!violation) throw new Error('A validator refused a value and gave no reason')
+    const name = violation.instancePath.split('/')[1] ?? ''
+    if (!table.parameters[name]?.isLenient) return violation
+    delete values[name]
+  }
+  return undefined
+}
