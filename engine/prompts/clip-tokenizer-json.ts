@@ -16,7 +16,8 @@ const WORDS = `'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^${SPACE}\\p{L}\\p{N}
 
 /**
  * Describes CLIP's tokenizer in the form of a `tokenizer.json`: composed and lower-cased text, split into words, digits and
- * runs of punctuation, whose UTF-8 bytes are merged pair by pair; a word's last piece carries `</w>`.
+ * runs of punctuation, whose UTF-8 bytes are merged pair by pair; a word's last piece carries `</w>`. Start and end token
+ * are also found in any case, the padding token only as it is written, as the published configurations say.
  */
 export function clipTokenizerJson({ vocabulary, merges, padToken }: ClipTables): object {
   const special = [...new Set([START_TOKEN, END_TOKEN, padToken])]
@@ -28,7 +29,7 @@ export function clipTokenizerJson({ vocabulary, merges, padToken }: ClipTables):
       single_word: false,
       lstrip: false,
       rstrip: false,
-      normalized: false,
+      normalized: content !== padToken,
       special: true,
     })),
     normalizer: {

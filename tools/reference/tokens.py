@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from transformers import CLIPTokenizer
+from transformers import AddedToken, CLIPTokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ROOT / "test/reference/models/sd2-tiny/tokenizer"
@@ -18,7 +18,7 @@ TEXTS = [
     "It's can't we've I'm they'll he'd you're THE 's", "'S 'T 'RE don’t “quoted” — dash", "''s 'sx 'tis",
     "1234567 3.14 2nd x² h2o", "½ Ⅳ ① ٣ 五", "naïve café Ångström ÉCLAIR", "e\u0301 combining \u0915\u093f \u0e01\u0e33",
     "日本語の文章 中文 한국어", "Привет мир", "مرحبا بالعالم", "ΟΔΟΣ ΣΑΣ Σ", "İstanbul ǅ ß ẞ", "ＦＵＬＬ　ｗｉｄｔｈ", "ﬁ ligature Å K",
-    "😀 👩‍👩‍👧‍👦 🇩🇪 ❤️", "cat😀dog", "<|endoftext|> hello <|startoftext|> world", "<|ENDOFTEXT|> shouted",
+    "😀 👩‍👩‍👧‍👦 🇩🇪 ❤️", "cat😀dog", "<|endoftext|> hello <|startoftext|> world", "<|ENDOFTEXT|> shouted", "<|STARTOFTEXT|> shouted", "a<|StartOfText|>b",
     "hello<|endoftext|>world", "<|endoftext|", "<|endoftext|><|endoftext|>", "!", "! !", "a!b", "!!! ... ((very:1.2)) [a|b] {c} <lora:x:1>",
     "control \x00\x01\x1f\x7f chars", "next\x85line nbsp\u00a0here \ufeffbom \u200bzero width \ufeff!",
     "\u2028line\u2029para\u3000ideo\u1680ogham\u180emongol", "snake_case camelCase kebab-case a/b\\c http://x.y/z?q=1&r=2",
@@ -42,7 +42,12 @@ def clip_tokenizer():
         *characters, *[f"{character}</w>" for character in characters], *[merge.replace(" ", "") for merge in merges],
         "<|startoftext|>", "<|endoftext|>",
     ]
-    return CLIPTokenizer(vocab={token: index for index, token in enumerate(tokens)}, merges=[tuple(merge.split(" ")) for merge in merges])
+    # As the published configurations of SD 1.x have it.
+    start, end = (AddedToken(content, normalized=True, special=True) for content in ["<|startoftext|>", "<|endoftext|>"])
+    return CLIPTokenizer(
+        vocab={token: index for index, token in enumerate(tokens)}, merges=[tuple(merge.split(" ")) for merge in merges],
+        bos_token=start, eos_token=end, unk_token=end, pad_token="<|endoftext|>",
+    )
 
 
 def main(file):
