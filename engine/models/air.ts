@@ -26,7 +26,10 @@ export function derivedAir(name: string, isTaken: (air: string) => boolean): str
 
 /** A name without its `.safetensors`, in lower case, each run of other characters than letters, digits and dots made a dash. */
 export function slugOf(name: string): string {
-  const dashed = name.replace(/\.safetensors$/i, '').toLowerCase().replace(/[^a-z0-9.]+/g, '-')
+  const dashed = name
+    .replace(/\.safetensors$/i, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9.]+/g, '-')
   return dashed.slice(0, MAX_SLUG_LENGTH).replace(/^[-.]+|[-.]+$/g, '')
 }
 

@@ -8,7 +8,10 @@ const WORD_END = '</w>'
 
 /** CLIP's own tokenizer, for checkpoints that come without one; SD 1.x and SD 2.x differ in the padding token only. */
 export async function clipTokenizer(padToken: string, modelMaxLength: number): Promise<TokenizerFiles> {
-  const merges = gunzipSync(await readPackageAsset('engine/models/clip-vocabulary/clip-merges.txt.gz')).toString('utf8').trimEnd().split('\n')
+  const merges = gunzipSync(await readPackageAsset('engine/models/clip-vocabulary/clip-merges.txt.gz'))
+    .toString('utf8')
+    .trimEnd()
+    .split('\n')
   return { vocabulary: clipVocabulary(merges), merges, padToken, modelMaxLength }
 }
 

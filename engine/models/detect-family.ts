@@ -18,7 +18,10 @@ const OTHERS: readonly (readonly [string, RegExp])[] = [
   ['Stable Diffusion unCLIP', /^model\.diffusion_model\.label_emb\./],
 ]
 const PIPELINES: ReadonlySet<unknown> = new Set([
-  'StableDiffusionPipeline', 'StableDiffusionImg2ImgPipeline', 'StableDiffusionInpaintPipeline', 'LatentConsistencyModelPipeline',
+  'StableDiffusionPipeline',
+  'StableDiffusionImg2ImgPipeline',
+  'StableDiffusionInpaintPipeline',
+  'LatentConsistencyModelPipeline',
 ])
 const INPUTS: Readonly<Record<number, string>> = { 5: 'Depth-conditioned', 8: 'InstructPix2Pix', 9: 'Inpainting', 7: 'Upscaling' }
 const LATENT_CHANNELS = 4
@@ -28,22 +31,28 @@ export function familyOfTensors(tensors: StoredTensors): ModelFamily {
   const names = [...tensors.keys()]
   const other = OTHERS.find(([, pattern]) => names.some(name => pattern.test(name)))
   if (other) throw notSupported(other[0])
-  if (!names.some(name => name.startsWith(UNET))) throw new ModelError('the file is not a checkpoint: it holds no UNet under its original key names')
+  if (!names.some(name => name.startsWith(UNET)))
+    throw new ModelError('the file is not a checkpoint: it holds no UNet under its original key names')
   refuseInputs(tensors.get(`${UNET}input_blocks.0.0.weight`)?.shape[1])
   const attention = names.find(name => CROSS_ATTENTION.test(name))
   const width = attention === undefined ? undefined : tensors.get(attention)?.shape[1]
   const family = width === undefined ? undefined : FAMILY_BY_CONTEXT[width]
   if (family) return family
   const seen = width === undefined ? 'has no cross attention' : `has a cross attention of width ${width}`
-  throw new ModelError(`the checkpoint's family cannot be told: its UNet ${seen}, and 768 (SD 1.x) and 1024 (SD 2.x) are known; name a "config" folder that describes it`)
+  throw new ModelError(
+    `the checkpoint's family cannot be told: its UNet ${seen}, and 768 (SD 1.x) and 1024 (SD 2.x) are known; ` +
+      'name a "config" folder that describes it',
+  )
 }
 
 /** The family a diffusers configuration belongs to. Throws a ModelError that names what it is when that is not supported. */
 export function familyOfConfig(modelIndex: JsonObject, unet: JsonObject): ModelFamily {
   const pipeline = modelIndex['_class_name'] ?? 'StableDiffusionPipeline'
-  if (String(pipeline).startsWith('StableDiffusionXL') || unet['addition_embed_type'] === 'text_time') throw notSupported('Stable Diffusion XL')
+  if (String(pipeline).startsWith('StableDiffusionXL') || unet['addition_embed_type'] === 'text_time')
+    throw notSupported('Stable Diffusion XL')
   if (!PIPELINES.has(pipeline)) throw new ModelError(`models of the kind ${String(pipeline)} are not supported yet`)
-  if ((unet['_class_name'] ?? 'UNet2DConditionModel') !== 'UNet2DConditionModel') throw new ModelError(`networks of the kind ${String(unet['_class_name'])} are not supported yet`)
+  if ((unet['_class_name'] ?? 'UNet2DConditionModel') !== 'UNet2DConditionModel')
+    throw new ModelError(`networks of the kind ${String(unet['_class_name'])} are not supported yet`)
   refuseInputs(unet['in_channels'])
   return unet['use_linear_projection'] === true || unet['cross_attention_dim'] === 1024 ? 'sd2' : 'sd1'
 }
@@ -51,7 +60,9 @@ export function familyOfConfig(modelIndex: JsonObject, unet: JsonObject): ModelF
 function refuseInputs(channels: unknown): void {
   if (channels === undefined || channels === LATENT_CHANNELS) return
   const kind = INPUTS[Number(channels)]
-  throw kind ? new ModelError(`${kind} models (${String(channels)} input channels) are not supported yet`) : new ModelError(`a UNet with ${String(channels)} input channels is not supported`)
+  throw kind
+    ? new ModelError(`${kind} models (${String(channels)} input channels) are not supported yet`)
+    : new ModelError(`a UNet with ${String(channels)} input channels is not supported`)
 }
 
 function notSupported(what: string): ModelError {

@@ -11,7 +11,7 @@ export interface FamilyConfig {
   readonly text_encoder: JsonObject
   readonly vae: JsonObject
   readonly scheduler: JsonObject
-  readonly tokenizer: { readonly pad_token: string, readonly model_max_length: number }
+  readonly tokenizer: { readonly pad_token: string; readonly model_max_length: number }
 }
 
 const STATISTIC_TENSOR = 'model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias'
@@ -25,11 +25,21 @@ const V_PREDICTION_DEVIATION = 0.09
  * SD 2.x is told by one bias that spreads wider in the v-prediction models, a rule of thumb other programs rely on too.
  * A `config` folder overrules all of this.
  */
-export async function familyConfig(family: ModelFamily, tensors: StoredTensors, metadata: ReadonlyMap<string, string>): Promise<FamilyConfig> {
+export async function familyConfig(
+  family: ModelFamily,
+  tensors: StoredTensors,
+  metadata: ReadonlyMap<string, string>,
+): Promise<FamilyConfig> {
   const isVPrediction = await predictsVelocity(family, tensors, metadata)
   const file = family === 'sd1' ? 'sd1' : isVPrediction ? 'sd2' : 'sd2-base'
-  const config = parseJsonObject((await readPackageAsset(`engine/models/families/${file}.json`)).toString(), `${file}.json`) as unknown as FamilyConfig
-  return { ...config, scheduler: { ...config.scheduler, ...(isVPrediction && { prediction_type: 'v_prediction' }), ...zeroTerminalSnr(tensors) } }
+  const config = parseJsonObject(
+    (await readPackageAsset(`engine/models/families/${file}.json`)).toString(),
+    `${file}.json`,
+  ) as unknown as FamilyConfig
+  return {
+    ...config,
+    scheduler: { ...config.scheduler, ...(isVPrediction && { prediction_type: 'v_prediction' }), ...zeroTerminalSnr(tensors) },
+  }
 }
 
 async function predictsVelocity(family: ModelFamily, tensors: StoredTensors, metadata: ReadonlyMap<string, string>): Promise<boolean> {
@@ -37,7 +47,7 @@ async function predictsVelocity(family: ModelFamily, tensors: StoredTensors, met
   if (stated === 'v' || stated === 'epsilon') return stated === 'v'
   if (tensors.has('v_pred')) return true
   const statistic = family === 'sd2' ? tensors.get(STATISTIC_TENSOR) : undefined
-  const values = statistic && await readFloats(statistic)
+  const values = statistic && (await readFloats(statistic))
   return values !== undefined && standardDeviation(values) > V_PREDICTION_DEVIATION
 }
 

@@ -30,7 +30,9 @@ export interface FoundEntries {
  * Throws a ModelError when there is nothing at the path.
  */
 export async function findEntries(path: string): Promise<FoundEntries> {
-  const found = await stat(path).catch(cause => { throw new ModelError(`the models folder ${JSON.stringify(path)} is not there`, { cause }) })
+  const found = await stat(path).catch(cause => {
+    throw new ModelError(`the models folder ${JSON.stringify(path)} is not there`, { cause })
+  })
   if (!found.isDirectory()) return { entries: [{ folder: dirname(path), path: basename(path), fileName: basename(path) }], invalid: [] }
   const names = await readdir(path)
   if (names.includes(MODELS_FILE)) return declaredEntries(path)
@@ -56,7 +58,7 @@ async function isOffered(folder: string, name: string): Promise<boolean> {
   if (name.startsWith('.')) return false
   const found = await stat(join(folder, name)).catch(() => undefined)
   if (found?.isFile()) return /\.safetensors$/i.test(name) || isPickleName(name)
-  return Boolean(found?.isDirectory() && await stat(join(folder, name, 'model_index.json')).catch(() => undefined))
+  return Boolean(found?.isDirectory() && (await stat(join(folder, name, 'model_index.json')).catch(() => undefined)))
 }
 
 /** Names that are identifiers already come first, so that they keep theirs beside `My Model` and `my model`; then by spelling. */

@@ -10,8 +10,12 @@ export async function insideFolder(folder: string, path: string): Promise<string
   const target = resolve(folder, path)
   // Drive letters and backslashes lead elsewhere on Windows, so they are refused on every system.
   if (path.includes('\0') || /^[A-Za-z]:|\\/.test(path) || isAbsolute(path) || !isWithin(target, resolve(folder))) throw leaves(path)
-  const realFolder = await realpath(folder).catch(cause => { throw new ModelError('the models folder is not there', { cause }) })
-  const real = await realpath(target).catch(cause => { throw new ModelError(`${JSON.stringify(path)} is not there`, { cause }) })
+  const realFolder = await realpath(folder).catch(cause => {
+    throw new ModelError('the models folder is not there', { cause })
+  })
+  const real = await realpath(target).catch(cause => {
+    throw new ModelError(`${JSON.stringify(path)} is not there`, { cause })
+  })
   if (!isWithin(real, realFolder)) throw leaves(path)
   return real
 }

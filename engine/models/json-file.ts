@@ -9,12 +9,19 @@ export const MAX_CONFIG_BYTES = 1024 * 1024
 /** Longest vocabulary file that is read, in bytes. */
 export const MAX_VOCABULARY_BYTES = 32 * 1024 * 1024
 
-/** Reads a text file of at most `maxBytes` that lies in `root` (links out of it are refused). Throws a ModelError that names it by `label`. */
+/**
+ * Reads a text file of at most `maxBytes` that lies in `root` (links out of it are refused).
+ * Throws a ModelError that names it by `label`.
+ */
 export async function readTextFile(path: string, root: string, label: string, maxBytes: number): Promise<string> {
-  const real = await insideRoot(path, root).catch(cause => { throw new ModelError(`${label} cannot be read: ${(cause as Error).message}`, { cause }) })
+  const real = await insideRoot(path, root).catch(cause => {
+    throw new ModelError(`${label} cannot be read: ${(cause as Error).message}`, { cause })
+  })
   const { size } = await stat(real)
   if (size > maxBytes) throw new ModelError(`${label} is longer than ${maxBytes} bytes`)
-  return readFile(real, 'utf8').catch(cause => { throw new ModelError(`${label} cannot be read`, { cause }) })
+  return readFile(real, 'utf8').catch(cause => {
+    throw new ModelError(`${label} cannot be read`, { cause })
+  })
 }
 
 /** Reads a JSON object. Throws a ModelError that names the file by `label`. */
@@ -30,7 +37,8 @@ export async function readJsonFile(path: string, root: string, label: string, ma
 export function parseJsonObject(text: string, label: string): JsonObject {
   const value = parse(text) ?? parse(pythonWordsToJson(text))
   if (!value) throw new ModelError(`${label} is not JSON`)
-  if (typeof value.json !== 'object' || value.json === null || Array.isArray(value.json)) throw new ModelError(`${label} is not a JSON object`)
+  if (typeof value.json !== 'object' || value.json === null || Array.isArray(value.json))
+    throw new ModelError(`${label} is not a JSON object`)
   return value.json as JsonObject
 }
 

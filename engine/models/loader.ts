@@ -91,7 +91,10 @@ class BudgetedLoader implements ModelLoader {
       const checkpoint = await openCheckpoint(spec.path, spec.configPath)
       const lowering: Lowering = this.#runtime.device.type === 'cuda' ? 'cuda' : 'cpu'
       const graphs = compileCheckpoint(checkpoint, lowering)
-      const byteLength = heldBytes(Object.values(checkpoint.weights).flatMap(source => source.used()), lowering)
+      const byteLength = heldBytes(
+        Object.values(checkpoint.weights).flatMap(source => source.used()),
+        lowering,
+      )
       await this.#budget.makeRoom(byteLength, spec.air)
       const [textEncoder, unet, vaeDecoder] = await openAll(this.#runtime, [graphs.textEncoder, graphs.unet, graphs.vaeDecoder])
       const model = { spec, ...describe(checkpoint), textEncoder, unet, vaeDecoder, byteLength }
@@ -106,14 +109,19 @@ class BudgetedLoader implements ModelLoader {
 }
 
 /** Opens all graphs or none. */
-async function openAll(runtime: Runtime, graphs: readonly [ModelGraph, ModelGraph, ModelGraph]): Promise<readonly [ModelSession, ModelSession, ModelSession]> {
+async function openAll(
+  runtime: Runtime,
+  graphs: readonly [ModelGraph, ModelGraph, ModelGraph],
+): Promise<readonly [ModelSession, ModelSession, ModelSession]> {
   const opened: ModelSession[] = []
   try {
     for (const graph of graphs) {
-      opened.push(await runtime.open(graph).catch(cause => {
-        // The runtime's own words hold paths; they stay in the cause, for the log.
-        throw new ModelError(`the runtime could not open its graph ${graph.name}`, { cause })
-      }))
+      opened.push(
+        await runtime.open(graph).catch(cause => {
+          // The runtime's own words hold paths; they stay in the cause, for the log.
+          throw new ModelError(`the runtime could not open its graph ${graph.name}`, { cause })
+        }),
+      )
     }
   } catch (error) {
     await Promise.all(opened.map(session => session.release()))
@@ -122,7 +130,11 @@ async function openAll(runtime: Runtime, graphs: readonly [ModelGraph, ModelGrap
   return opened as [ModelSession, ModelSession, ModelSession]
 }
 
-function describe({ configs, tokenizer, noiseSchedule }: Checkpoint): Pick<LoadedModel, 'tokenizer' | 'contextSize' | 'latentChannels' | 'latentFactor' | 'noiseSchedule'> {
+function describe({
+  configs,
+  tokenizer,
+  noiseSchedule,
+}: Checkpoint): Pick<LoadedModel, 'tokenizer' | 'contextSize' | 'latentChannels' | 'latentFactor' | 'noiseSchedule'> {
   const { width } = parseClipTextConfig(configs.text_encoder)
   const { latentChannels, latentFactor } = parseVaeConfig(configs.vae)
   return { tokenizer, noiseSchedule, contextSize: width, latentChannels, latentFactor }

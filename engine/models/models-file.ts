@@ -35,7 +35,7 @@ const isEntry = generated.modelsFileEntry as unknown as Validator<ModelsFileEntr
  * Reads a folder's `models.json`; an entry that does not follow the schema never harms the others.
  * Throws a ModelError when the file as a whole cannot be used.
  */
-export async function readModelsFile(folder: string): Promise<{ entries: readonly ModelsFileEntry[], invalid: readonly InvalidEntry[] }> {
+export async function readModelsFile(folder: string): Promise<{ entries: readonly ModelsFileEntry[]; invalid: readonly InvalidEntry[] }> {
   const file: unknown = await readJsonFile(join(folder, MODELS_FILE), folder, MODELS_FILE)
   if (!isModelsFile(file)) throw new ModelError(`${MODELS_FILE} is not as expected: ${firstProblem(isModelsFile)}`)
   const entries: ModelsFileEntry[] = []

@@ -7,8 +7,16 @@ const PREDICTION_TYPES = { epsilon: 'epsilon', v_prediction: 'vPrediction', samp
 const BETA_SCHEDULES = ['linear', 'scaled_linear', 'squaredcos_cap_v2'] as const
 const TIMESTEP_SPACINGS = ['linspace', 'leading', 'trailing'] as const
 const TYPED = new Set([
-  '_class_name', 'num_train_timesteps', 'beta_start', 'beta_end', 'beta_schedule', 'trained_betas', 'prediction_type', 'timestep_spacing',
-  'steps_offset', 'rescale_betas_zero_snr',
+  '_class_name',
+  'num_train_timesteps',
+  'beta_start',
+  'beta_end',
+  'beta_schedule',
+  'trained_betas',
+  'prediction_type',
+  'timestep_spacing',
+  'steps_offset',
+  'rescale_betas_zero_snr',
 ])
 
 /**
@@ -50,7 +58,8 @@ function text(config: JsonObject, key: string): string {
 
 function number(config: JsonObject, key: string, fallback: number, isValid: (value: number) => boolean): number {
   const value = config[key] ?? fallback
-  if (typeof value !== 'number' || !isValid(value)) throw new ModelError(`${LABEL} has a ${key} that cannot be used: ${JSON.stringify(value)}`)
+  if (typeof value !== 'number' || !isValid(value))
+    throw new ModelError(`${LABEL} has a ${key} that cannot be used: ${JSON.stringify(value)}`)
   return value
 }
 
@@ -66,6 +75,7 @@ function numbers(config: JsonObject, key: string): readonly number[] | undefined
 function oneOf<T extends string>(config: JsonObject, key: string, allowed: readonly T[], fallback: T): T {
   const value = config[key] ?? fallback
   const found = allowed.find(name => name === value)
-  if (!found) throw new ModelError(`${LABEL} has the ${key} ${JSON.stringify(value)}, which is not supported; known are ${allowed.join(', ')}`)
+  if (!found)
+    throw new ModelError(`${LABEL} has the ${key} ${JSON.stringify(value)}, which is not supported; known are ${allowed.join(', ')}`)
   return found
 }

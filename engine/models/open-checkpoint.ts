@@ -38,11 +38,17 @@ type Description = Omit<Checkpoint, 'weights' | 'strangers'>
  * describes. Reads configurations and headers only. Throws a ModelError or a WeightError with a sentence for people.
  */
 export async function openCheckpoint(path: string, configPath?: string): Promise<Checkpoint> {
-  const found = await stat(path).catch(cause => { throw new ModelError(`${basename(path)} is not there`, { cause }) })
+  const found = await stat(path).catch(cause => {
+    throw new ModelError(`${basename(path)} is not there`, { cause })
+  })
   if (!found.isDirectory()) return openSingleFile(path, configPath)
   if (configPath !== undefined) throw new ModelError('a "config" folder is for single files; a diffusers folder describes itself')
   const description = await describeFolder(path)
-  const [text_encoder, unet, vae] = await Promise.all([openFolderWeights(path, 'text_encoder'), openFolderWeights(path, 'unet'), openFolderWeights(path, 'vae')])
+  const [text_encoder, unet, vae] = await Promise.all([
+    openFolderWeights(path, 'text_encoder'),
+    openFolderWeights(path, 'unet'),
+    openFolderWeights(path, 'vae'),
+  ])
   return { ...description, weights: { text_encoder, unet, vae }, strangers: [] }
 }
 
@@ -76,17 +82,20 @@ async function describeFolder(folder: string): Promise<Description> {
   const unet = await json('unet', 'config.json')
   const family = familyOfConfig(modelIndex, unet)
   const [textEncoder, vae, scheduler] = await Promise.all([
-    json('text_encoder', 'config.json'), json('vae', 'config.json'), json('scheduler', 'scheduler_config.json'),
+    json('text_encoder', 'config.json'),
+    json('vae', 'config.json'),
+    json('scheduler', 'scheduler_config.json'),
   ])
   return {
     family,
     configs: { text_encoder: textEncoder, unet, vae },
     noiseSchedule: parseNoiseSchedule(scheduler),
-    tokenizer: await readTokenizerFolder(folder) ?? await defaultTokenizer(family, textEncoder),
+    tokenizer: (await readTokenizerFolder(folder)) ?? (await defaultTokenizer(family, textEncoder)),
   }
 }
 
 async function defaultTokenizer(family: ModelFamily, textEncoder: JsonObject): Promise<TokenizerFiles> {
-  if (textEncoder['vocab_size'] !== CLIP_VOCABULARY_SIZE) throw new ModelError("the tokenizer folder is not there, and the text encoder's vocabulary is not CLIP's")
+  if (textEncoder['vocab_size'] !== CLIP_VOCABULARY_SIZE)
+    throw new ModelError("the tokenizer folder is not there, and the text encoder's vocabulary is not CLIP's")
   return clipTokenizer(family === 'sd2' ? '!' : '<|endoftext|>', 77)
 }

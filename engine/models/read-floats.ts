@@ -32,6 +32,6 @@ function halfToFloat(bits: number): number {
 /** bfloat16: the upper half of a binary32. */
 function brainToFloat(bits: number): number {
   const view = new DataView(new ArrayBuffer(4))
-  view.setUint32(0, bits << 16 >>> 0)
+  view.setUint32(0, (bits << 16) >>> 0)
   return view.getFloat32(0)
 }

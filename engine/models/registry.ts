@@ -31,7 +31,8 @@ export async function openRegistry(folders: readonly string[]): Promise<ModelReg
     for (const entry of entries) {
       const air = entry.declared?.air ?? derivedAir(entry.fileName, candidate => taken.has(airKey(candidate)))
       if (taken.has(airKey(air))) {
-        broken.push({ air, reason: `its identifier is taken by another model; ${JSON.stringify(entry.path === '.' ? entry.fileName : entry.path)} is left out` })
+        const left = entry.path === '.' ? entry.fileName : entry.path
+        broken.push({ air, reason: `its identifier is taken by another model; ${JSON.stringify(left)} is left out` })
         continue
       }
       taken.add(airKey(air))
@@ -62,7 +63,7 @@ async function describeModel({ folder, path, fileName, declared }: FoundEntry, a
   if (!isAir(air)) throw new ModelError('its identifier is not of the form source:id@version')
   refusePickleName(basename(path))
   const real = await insideFolder(folder, path)
-  const type = declared?.type ?? await kindOf(real, fileName)
+  const type = declared?.type ?? (await kindOf(real, fileName))
   const config = declared?.config
   if (config !== undefined && type !== ModelType.checkpoint) throw new ModelError('"config" is for checkpoints only')
   const configPath = config === undefined ? undefined : await insideFolder(folder, config)

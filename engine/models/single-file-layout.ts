@@ -13,7 +13,11 @@ export function singleFileLayout(configs: Readonly<Record<WeightComponent, JsonO
   if (!Array.isArray(vaeBlocks)) throw invalid('vae', 'block_out_channels')
   const textLayers = configs.text_encoder['num_hidden_layers']
   if (!isCount(textLayers)) throw invalid('text_encoder', 'num_hidden_layers')
-  return { unet: { downBlockTypes, upBlockTypes: texts(configs.unet, 'up_block_types'), layersPerBlock }, vaeBlocks: vaeBlocks.length, textLayers }
+  return {
+    unet: { downBlockTypes, upBlockTypes: texts(configs.unet, 'up_block_types'), layersPerBlock },
+    vaeBlocks: vaeBlocks.length,
+    textLayers,
+  }
 }
 
 function texts(config: JsonObject, key: string): readonly string[] {

@@ -16,7 +16,8 @@ export async function readTokenizerFolder(modelFolder: string): Promise<Tokenize
   const folder = join(modelFolder, 'tokenizer')
   const names = await readdir(folder).catch(() => undefined)
   if (!names) return undefined
-  const json = (name: string): Promise<JsonObject> => readJsonFile(join(folder, name), modelFolder, `tokenizer/${name}`, MAX_VOCABULARY_BYTES)
+  const json = (name: string): Promise<JsonObject> =>
+    readJsonFile(join(folder, name), modelFolder, `tokenizer/${name}`, MAX_VOCABULARY_BYTES)
   const config = names.includes('tokenizer_config.json') ? await json('tokenizer_config.json') : {}
   const special = names.includes('special_tokens_map.json') ? await json('special_tokens_map.json') : {}
   const tables = names.includes('vocab.json')
@@ -26,9 +27,14 @@ export async function readTokenizerFolder(modelFolder: string): Promise<Tokenize
       }
     : tablesOf(await json('tokenizer.json'))
   const padToken = padTokenOf(config, special)
-  if (!Object.hasOwn(tables.vocabulary, padToken)) throw new ModelError(`the tokenizer's padding token ${JSON.stringify(padToken)} is not in its vocabulary`)
+  if (!Object.hasOwn(tables.vocabulary, padToken))
+    throw new ModelError(`the tokenizer's padding token ${JSON.stringify(padToken)} is not in its vocabulary`)
   const maxLength = config['model_max_length']
-  return { ...tables, padToken, modelMaxLength: typeof maxLength === 'number' && Number.isSafeInteger(maxLength) ? maxLength : DEFAULT_MAX_LENGTH }
+  return {
+    ...tables,
+    padToken,
+    modelMaxLength: typeof maxLength === 'number' && Number.isSafeInteger(maxLength) ? maxLength : DEFAULT_MAX_LENGTH,
+  }
 }
 
 /**
@@ -39,13 +45,17 @@ function padTokenOf(config: JsonObject, special: JsonObject): string {
   const ordered = config['added_tokens_decoder'] ? [config, special] : [special, config]
   for (const { pad_token: token } of ordered) {
     if (typeof token === 'string') return token
-    if (typeof token === 'object' && token !== null && typeof (token as JsonObject)['content'] === 'string') return (token as { content: string }).content
+    if (typeof token === 'object' && token !== null && typeof (token as JsonObject)['content'] === 'string')
+      return (token as { content: string }).content
   }
   return DEFAULT_PAD_TOKEN
 }
 
 function parseMerges(text: string): readonly string[] {
-  const merges = text.split('\n').map(line => line.trimEnd()).filter(line => line !== '' && !line.startsWith('#version'))
+  const merges = text
+    .split('\n')
+    .map(line => line.trimEnd())
+    .filter(line => line !== '' && !line.startsWith('#version'))
   return checkedMerges(merges, 'tokenizer/merges.txt')
 }
 
@@ -56,7 +66,7 @@ function tablesOf(file: JsonObject): Pick<TokenizerFiles, 'vocabulary' | 'merges
   if (model?.['type'] !== 'BPE' || !Array.isArray(merges)) throw new ModelError('tokenizer/tokenizer.json is not a byte-pair tokenizer')
   const added = Array.isArray(file['added_tokens']) ? (file['added_tokens'] as JsonObject[]) : []
   const extra = Object.fromEntries(added.map(({ content, id }) => [content, id]))
-  const texts = merges.map(merge => Array.isArray(merge) ? merge.join(' ') : String(merge))
+  const texts = merges.map(merge => (Array.isArray(merge) ? merge.join(' ') : String(merge)))
   return {
     vocabulary: vocabularyOf({ ...(model['vocab'] as JsonObject | undefined), ...extra }, 'tokenizer/tokenizer.json'),
     merges: checkedMerges(texts, 'tokenizer/tokenizer.json'),
@@ -65,7 +75,8 @@ function tablesOf(file: JsonObject): Pick<TokenizerFiles, 'vocabulary' | 'merges
 
 function vocabularyOf(value: JsonObject, label: string): Readonly<Record<string, number>> {
   const ids = Object.values(value)
-  if (ids.length === 0 || !ids.every(id => Number.isSafeInteger(id) && (id as number) >= 0)) throw new ModelError(`${label} is not a vocabulary: a token without an id`)
+  if (ids.length === 0 || !ids.every(id => Number.isSafeInteger(id) && (id as number) >= 0))
+    throw new ModelError(`${label} is not a vocabulary: a token without an id`)
   return value as Readonly<Record<string, number>>
 }
 

@@ -10,8 +10,11 @@ export const COMPONENT_LABELS = { text_encoder: 'text encoder', unet: 'unet', va
 const TEXT_PREFIX = 'text_model.'
 // What a whole CLIP model's file holds beside the text encoder's hidden states, and buffers older writers stored.
 const TEXT_IGNORABLE = [
-  /^text_model\.embeddings\.position_ids$/, /^(text_model\.)?text_projection(\.weight)?$/, /^(text_model\.)?logit_scale$/,
-  /^vision_model\./, /^visual_projection\.weight$/,
+  /^text_model\.embeddings\.position_ids$/,
+  /^(text_model\.)?text_projection(\.weight)?$/,
+  /^(text_model\.)?logit_scale$/,
+  /^vision_model\./,
+  /^visual_projection\.weight$/,
 ]
 // The decoder is what turns latents into pictures; the encoder's part of the same file waits for requests that bring a picture.
 const VAE_IGNORABLE = [/^encoder\.(conv_in|conv_norm_out|conv_out|mid_block|down_blocks\.\d+)\./, /^quant_conv\.(weight|bias)$/]
@@ -29,7 +32,11 @@ export function isIgnorableTensor(component: WeightComponent, name: string): boo
  */
 export function canonicalTensorName(component: WeightComponent, name: string): string {
   if (component === 'text_encoder') return /^(embeddings|encoder|final_layer_norm)\./.test(name) ? TEXT_PREFIX + name : name
-  if (component === 'vae') return name.replace(/(\.attentions\.\d+)\.(query|key|value|proj_attn)\./, (_, block: string, old: string) => `${block}.${VAE_ATTENTION[old]}.`)
+  if (component === 'vae')
+    return name.replace(
+      /(\.attentions\.\d+)\.(query|key|value|proj_attn)\./,
+      (_, block: string, old: string) => `${block}.${VAE_ATTENTION[old]}.`,
+    )
   return name
 }
 

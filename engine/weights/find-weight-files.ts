@@ -20,7 +20,11 @@ const VARIANTS = ['', 'fp16', 'bf16', 'fp32'] as const
  */
 export async function findWeightFiles(folder: string, stem: string, root = folder): Promise<WeightFiles> {
   const label = basename(folder)
-  const names = new Set(await readdir(folder).catch(cause => { throw new WeightError(`the folder ${label} cannot be read`, { cause }) }))
+  const names = new Set(
+    await readdir(folder).catch(cause => {
+      throw new WeightError(`the folder ${label} cannot be read`, { cause })
+    }),
+  )
   for (const variant of VARIANTS) {
     const single = variant ? `${stem}.${variant}.safetensors` : `${stem}.safetensors`
     if (names.has(single)) return { files: [await insideRoot(join(folder, single), root)] }
@@ -36,8 +40,9 @@ export async function findWeightFiles(folder: string, stem: string, root = folde
 /** The real path of a file, which must not leave `root` by a link. */
 export async function insideRoot(path: string, root: string): Promise<string> {
   const name = basename(path)
-  const [real, realRoot] = await Promise.all([realpath(path), realpath(root)])
-    .catch(cause => { throw new WeightError(`${name} cannot be found`, { cause }) })
+  const [real, realRoot] = await Promise.all([realpath(path), realpath(root)]).catch(cause => {
+    throw new WeightError(`${name} cannot be found`, { cause })
+  })
   if (!real.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep)) {
     throw new WeightError(`${name} is a link that leaves the model's folder, which is refused`)
   }
@@ -47,7 +52,11 @@ export async function insideRoot(path: string, root: string): Promise<string> {
 function indexNames(stem: string, variant: string): readonly string[] {
   if (!variant) return [`${stem}.safetensors.index.json`]
   // The place of the variant changed over diffusers' and transformers' releases.
-  return [`${stem}.safetensors.index.${variant}.json`, `${stem}.${variant}.safetensors.index.json`, `${stem}.safetensors.${variant}.index.json`]
+  return [
+    `${stem}.safetensors.index.${variant}.json`,
+    `${stem}.${variant}.safetensors.index.json`,
+    `${stem}.safetensors.${variant}.index.json`,
+  ]
 }
 
 async function readIndex(path: string, root: string): Promise<WeightFiles> {
@@ -58,7 +67,8 @@ async function readIndex(path: string, root: string): Promise<WeightFiles> {
   const real = new Map<string, string>()
   for (const name of new Set(entries.map(([, file]) => file))) {
     // A shard is a plain name beside its index: nothing in an index may point anywhere else.
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors$/.test(name)) throw new WeightError(`${label} names ${JSON.stringify(name)}, which is not a shard beside it`)
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors$/.test(name))
+      throw new WeightError(`${label} names ${JSON.stringify(name)}, which is not a shard beside it`)
     real.set(name, await insideRoot(join(dirname(path), name), root))
   }
   return { files: [...new Set(real.values())], index: new Map(entries.map(([tensor, file]) => [tensor, real.get(file) ?? ''])) }

@@ -20,7 +20,8 @@ export function componentSource(component: WeightComponent, stored: StoredTensor
   const tensors = new Map<string, NamedTensor>()
   for (const [original, tensor] of stored) {
     const name = canonicalTensorName(component, original)
-    if (tensors.has(name)) throw new WeightError(`the ${COMPONENT_LABELS[component]} has the tensor ${name} twice, the other time as ${original}`)
+    if (tensors.has(name))
+      throw new WeightError(`the ${COMPONENT_LABELS[component]} has the tensor ${name} twice, the other time as ${original}`)
     tensors.set(name, { original, tensor: component === 'vae' && name.includes('.attentions.') ? linearView(tensor) : tensor })
   }
   return new TensorSource({

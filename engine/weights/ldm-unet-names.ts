@@ -12,12 +12,19 @@ interface Module {
 }
 
 const FIXED: Readonly<Record<string, string>> = {
-  'time_embed.0': 'time_embedding.linear_1', 'time_embed.2': 'time_embedding.linear_2', 'input_blocks.0.0': 'conv_in',
-  'out.0': 'conv_norm_out', 'out.2': 'conv_out',
+  'time_embed.0': 'time_embedding.linear_1',
+  'time_embed.2': 'time_embedding.linear_2',
+  'input_blocks.0.0': 'conv_in',
+  'out.0': 'conv_norm_out',
+  'out.2': 'conv_out',
   'middle_block.1': 'mid_block.attentions.0',
 }
 const RESNET_PARTS: Readonly<Record<string, string>> = {
-  'in_layers.0': 'norm1', 'in_layers.2': 'conv1', 'emb_layers.1': 'time_emb_proj', 'out_layers.0': 'norm2', 'out_layers.3': 'conv2',
+  'in_layers.0': 'norm1',
+  'in_layers.2': 'conv1',
+  'emb_layers.1': 'time_emb_proj',
+  'out_layers.0': 'norm2',
+  'out_layers.3': 'conv2',
   skip_connection: 'conv_shortcut',
 }
 const MODULE = /^(time_embed\.\d+|out\.\d+|middle_block\.\d+|(?:input|output)_blocks\.\d+\.\d+)\.(.+)$/

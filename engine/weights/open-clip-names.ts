@@ -9,7 +9,11 @@ const FIXED: Readonly<Record<string, string>> = {
   'ln_final.bias': 'text_model.final_layer_norm.bias',
 }
 const LAYER_PARTS: Readonly<Record<string, string>> = {
-  ln_1: 'layer_norm1', ln_2: 'layer_norm2', 'mlp.c_fc': 'mlp.fc1', 'mlp.c_proj': 'mlp.fc2', 'attn.out_proj': 'self_attn.out_proj',
+  ln_1: 'layer_norm1',
+  ln_2: 'layer_norm2',
+  'mlp.c_fc': 'mlp.fc1',
+  'mlp.c_proj': 'mlp.fc2',
+  'attn.out_proj': 'self_attn.out_proj',
 }
 const LAYER = /^transformer\.resblocks\.(\d+)\.(.+)[._](weight|bias)$/
 const PROJECTIONS = ['q_proj', 'k_proj', 'v_proj'] as const
@@ -28,7 +32,9 @@ export function openClipTensors(name: string, tensor: StoredTensor): readonly (r
   if (layer === undefined) return undefined
   const prefix = `text_model.encoder.layers.${layer}`
   if (part === 'attn.in_proj') {
-    return PROJECTIONS.map((projection, index) => named(`${prefix}.self_attn.${projection}.${kind}`, slicedView(tensor, index, PROJECTIONS.length, name)))
+    return PROJECTIONS.map((projection, index) =>
+      named(`${prefix}.self_attn.${projection}.${kind}`, slicedView(tensor, index, PROJECTIONS.length, name)),
+    )
   }
   const canonical = LAYER_PARTS[part]
   return canonical ? [named(`${prefix}.${canonical}.${kind}`)] : undefined

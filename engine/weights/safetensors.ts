@@ -28,9 +28,13 @@ export interface SafetensorsFile {
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   const label = basename(path)
   refusePickleName(label)
-  const file = await realpath(path).catch(cause => { throw new WeightError(`${label} cannot be found`, { cause }) })
+  const file = await realpath(path).catch(cause => {
+    throw new WeightError(`${label} cannot be found`, { cause })
+  })
   refusePickleName(basename(file))
-  const handle = await open(file, 'r').catch(cause => { throw new WeightError(`${label} cannot be read`, { cause }) })
+  const handle = await open(file, 'r').catch(cause => {
+    throw new WeightError(`${label} cannot be read`, { cause })
+  })
   try {
     const { size } = await handle.stat()
     const headerBytes = await readHeader(handle, size, label)
@@ -106,7 +110,9 @@ function parseMetadata(value: unknown, label: string): ReadonlyMap<string, strin
 }
 
 function parseTensor(name: string, value: unknown, place: Place): StoredTensor {
-  const fail = (why: string): never => { throw new WeightError(`${place.label} has a tensor ${quote(name)} ${why}`) }
+  const fail = (why: string): never => {
+    throw new WeightError(`${place.label} has a tensor ${quote(name)} ${why}`)
+  }
   if (!isObject(value)) return fail('without a description')
   const { dtype, shape, data_offsets: offsets } = value as Record<string, unknown>
   if (typeof dtype !== 'string' || !Object.hasOwn(DTYPE_BITS, dtype)) return fail(`of an unknown element type ${quote(String(dtype))}`)

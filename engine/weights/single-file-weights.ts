@@ -34,11 +34,15 @@ const OPEN_CLIP = 'cond_stage_model.model.'
 // What training leaves in a checkpoint: the moving average of the weights, the noise schedule's tables, counters, the
 // VAE's loss network, and CLIP's own scale and projection where a tool has put them beside the encoder.
 const IGNORABLE = [
-  /^model_ema\./, /^model\.model_ema\./, /^first_stage_model\.(loss\.|logvar$|model_ema\.)/,
+  /^model_ema\./,
+  /^model\.model_ema\./,
+  /^first_stage_model\.(loss\.|logvar$|model_ema\.)/,
   /^(betas|alphas_cumprod|alphas_cumprod_prev|sqrt_alphas_cumprod|sqrt_one_minus_alphas_cumprod|log_one_minus_alphas_cumprod)$/,
   /^(sqrt_recip_alphas_cumprod|sqrt_recipm1_alphas_cumprod|posterior_variance|posterior_log_variance_clipped)$/,
   /^(posterior_mean_coef1|posterior_mean_coef2|logvar|lvlb_weights|scale_factor|global_step|denoiser\.sigmas)$/,
-  /^cond_stage_model\.(logit_scale|text_projection)$/, /^(v_pred|ztsnr)$/, /^embedding_manager\./,
+  /^cond_stage_model\.(logit_scale|text_projection)$/,
+  /^(v_pred|ztsnr)$/,
+  /^embedding_manager\./,
 ]
 
 /**
@@ -53,9 +57,13 @@ export function singleFileWeights(stored: StoredTensors, layout: SingleFileLayou
   const components = {
     unet: build('unet', stored, UNET, (name, tensor) => one(unetName(name), name, tensor)),
     vae: build('vae', stored, VAE, (name, tensor) => one(vaeName(name), name, name.includes('.attn_') ? linearView(tensor) : tensor)),
-    text_encoder: build('text_encoder', stored, textPrefix,
+    text_encoder: build(
+      'text_encoder',
+      stored,
+      textPrefix,
       isOpenClip ? openClipTensors : (name, tensor) => one(canonicalTensorName('text_encoder', name), name, tensor),
-      isOpenClip ? name => isIgnorableOpenClip(name, layout.textLayers) : undefined),
+      isOpenClip ? name => isIgnorableOpenClip(name, layout.textLayers) : undefined,
+    ),
   }
   const prefixes = [UNET, VAE, textPrefix]
   const strangers = [...stored.keys()].filter(name => !prefixes.some(prefix => name.startsWith(prefix)) && !isIgnorableInFile(name))
@@ -64,7 +72,13 @@ export function singleFileWeights(stored: StoredTensors, layout: SingleFileLayou
 
 type Rename = (name: string, tensor: StoredTensor) => readonly (readonly [string, NamedTensor])[] | undefined
 
-function build(component: WeightComponent, stored: StoredTensors, prefix: string, rename: Rename, isIgnorable?: (name: string) => boolean): TensorSource {
+function build(
+  component: WeightComponent,
+  stored: StoredTensors,
+  prefix: string,
+  rename: Rename,
+  isIgnorable?: (name: string) => boolean,
+): TensorSource {
   const label = COMPONENT_LABELS[component]
   const tensors = new Map<string, NamedTensor>()
   const unmapped: string[] = []
@@ -88,7 +102,11 @@ function build(component: WeightComponent, stored: StoredTensors, prefix: string
   })
 }
 
-function one(canonical: string | undefined, original: string, tensor: StoredTensor): readonly (readonly [string, NamedTensor])[] | undefined {
+function one(
+  canonical: string | undefined,
+  original: string,
+  tensor: StoredTensor,
+): readonly (readonly [string, NamedTensor])[] | undefined {
   return canonical === undefined ? undefined : [[canonical, { original, tensor }]]
 }
 

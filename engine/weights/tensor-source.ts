@@ -47,7 +47,8 @@ export class TensorSource implements WeightSource {
       throw new WeightError(`the ${label}'s tensor ${original} has the shape [${tensor.shape.join(', ')}], not [${shape.join(', ')}]`)
     }
     const { dtype } = tensor
-    if (!isWeightDtype(dtype)) throw new WeightError(`the ${label}'s tensor ${original} is stored as ${dtype}, which cannot be computed with`)
+    if (!isWeightDtype(dtype))
+      throw new WeightError(`the ${label}'s tensor ${original} is stored as ${dtype}, which cannot be computed with`)
     return { file: tensor.file, offset: tensor.offset, byteLength: tensor.byteLength, dtype, shape: tensor.shape }
   }
 

@@ -16,7 +16,12 @@ export async function fullSizeKeys(family: 'sd1' | 'sd2'): Promise<Shapes> {
  * Writes a fp16 checkpoint of any size: only its header is written, the weights are a hole in the file that reads as zeros
  * and takes no room on the disk; `values` are written where their tensors lie.
  */
-export async function writeSparseCheckpoint(path: string, shapes: Shapes, metadata?: Readonly<Record<string, string>>, values: Readonly<Record<string, TensorBytes>> = {}): Promise<string> {
+export async function writeSparseCheckpoint(
+  path: string,
+  shapes: Shapes,
+  metadata?: Readonly<Record<string, string>>,
+  values: Readonly<Record<string, TensorBytes>> = {},
+): Promise<string> {
   const header: Record<string, unknown> = metadata ? { __metadata__: metadata } : {}
   const places: (readonly [number, Uint8Array])[] = []
   let offset = 0

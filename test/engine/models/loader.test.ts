@@ -24,9 +24,15 @@ class FakeRuntime implements Runtime {
     this.opened++
     if (graph.name === this.failing) throw new Error('Load model from /secret-place/model.onnx failed')
     const session: ModelSession = {
-      name: graph.name, inputs: graph.inputs, outputs: graph.outputs,
-      run: async () => { throw new Error('this runtime computes nothing') },
-      release: async () => { this.sessions.splice(this.sessions.indexOf(session), 1) },
+      name: graph.name,
+      inputs: graph.inputs,
+      outputs: graph.outputs,
+      run: async () => {
+        throw new Error('this runtime computes nothing')
+      },
+      release: async () => {
+        this.sessions.splice(this.sessions.indexOf(session), 1)
+      },
     }
     this.sessions.push(session)
     return session
@@ -53,14 +59,29 @@ t.test('a model is opened once, however often and however differently spelt it i
   t.equal(new Set(models).size, 1)
   t.equal(runtime.opened, 3)
   t.same(loader.loaded(), ['local:a@1'])
-  t.match(models[0], { contextSize: 32, latentChannels: 4, latentFactor: 8, noiseSchedule: { className: 'PNDMScheduler' }, tokenizer: { padToken: '<|endoftext|>' } })
-  t.same([models[0]?.textEncoder, models[0]?.unet, models[0]?.vaeDecoder].map(session => session?.name), runtime.sessions.map(({ name }) => name))
+  t.match(models[0], {
+    contextSize: 32,
+    latentChannels: 4,
+    latentFactor: 8,
+    noiseSchedule: { className: 'PNDMScheduler' },
+    tokenizer: { padToken: '<|endoftext|>' },
+  })
+  t.same(
+    [models[0]?.textEncoder, models[0]?.unet, models[0]?.vaeDecoder].map(session => session?.name),
+    runtime.sessions.map(({ name }) => name),
+  )
 })
 
 t.test('the budget counts the weights that are used, as the processor holds them: four bytes each', async t => {
   for (const model of ['sd1-tiny', 'sd2-tiny']) {
-    const loader = createModelLoader({ registry: await openRegistry([referenceModel(model)]), runtime: new FakeRuntime(), weightsBudgetBytes: 1e9 })
-    const used = Object.entries(await folderTensors(referenceModel(model))).filter(([name]) => !/^vae\/(encoder|quant_conv)|position_ids/.test(name))
+    const loader = createModelLoader({
+      registry: await openRegistry([referenceModel(model)]),
+      runtime: new FakeRuntime(),
+      weightsBudgetBytes: 1e9,
+    })
+    const used = Object.entries(await folderTensors(referenceModel(model))).filter(
+      ([name]) => !/^vae\/(encoder|quant_conv)|position_ids/.test(name),
+    )
     const values = used.reduce((sum, [, { shape }]) => sum + shape.reduce((product, dim) => product * dim, 1), 0)
     t.equal((await loader.load(`local:${model}@1`)).byteLength, 4 * values, model)
   }
@@ -69,7 +90,7 @@ t.test('the budget counts the weights that are used, as the processor holds them
 t.test('the least recently used model gives way, never one that is held', async t => {
   const registry = await registryOf(t, 'a', 'b', 'c', 'd')
   const runtime = new FakeRuntime()
-  const loader = createModelLoader({ registry, runtime, weightsBudgetBytes: 2.5 * await sizeOf(registry) })
+  const loader = createModelLoader({ registry, runtime, weightsBudgetBytes: 2.5 * (await sizeOf(registry)) })
   await loader.load('local:a@1')
   await loader.load('local:b@1')
   await loader.load('local:a@1')
@@ -90,13 +111,15 @@ t.test('the least recently used model gives way, never one that is held', async 
 
 t.test('a hold counts as often as it was taken', async t => {
   const registry = await registryOf(t, 'a', 'b')
-  const loader = createModelLoader({ registry, runtime: new FakeRuntime(), weightsBudgetBytes: 1.5 * await sizeOf(registry) })
+  const loader = createModelLoader({ registry, runtime: new FakeRuntime(), weightsBudgetBytes: 1.5 * (await sizeOf(registry)) })
   await loader.load('local:a@1')
   const [first, second] = [loader.hold('local:a@1'), loader.hold('local:a@1')]
   first()
   first()
   let isLoaded = false
-  const waiting = loader.load('local:b@1').then(() => { isLoaded = true })
+  const waiting = loader.load('local:b@1').then(() => {
+    isLoaded = true
+  })
   await new Promise(resolve => setImmediate(resolve))
   t.same([isLoaded, loader.loaded()], [false, ['local:a@1']], 'all open models are in use, so the load waits')
   second()
@@ -115,8 +138,12 @@ t.test('a failed load is not remembered, and leaves nothing open', async t => {
   runtime.failing = 'vae_decoder'
   const names: string[] = []
   for (const attempt of [1, 2]) {
-    const error = await loader.load('local:a@1').catch((cause: unknown) => cause) as Error
-    t.match(error, { name: 'ModelError', message: /^the model local:a@1 cannot be loaded: the runtime could not open its graph / }, `attempt ${attempt}`)
+    const error = (await loader.load('local:a@1').catch((cause: unknown) => cause)) as Error
+    t.match(
+      error,
+      { name: 'ModelError', message: /^the model local:a@1 cannot be loaded: the runtime could not open its graph / },
+      `attempt ${attempt}`,
+    )
     t.notMatch(error.message, /secret-place/)
     names.push(error.name)
   }
@@ -133,15 +160,18 @@ t.test('what cannot be loaded is refused with the reason', async t => {
   const loader = createModelLoader({ registry, runtime: new FakeRuntime(), weightsBudgetBytes: 1e9 })
   await rm(join(folder, 'gone', 'unet', 'diffusion_pytorch_model.safetensors'))
   for (const [air, reason] of [
-    ['local:nobody@1', /there is no model "local:nobody@1"/], ['local:bad@1', /the model local:bad@1 cannot be used: .*no unet folder/],
-    ['local:style@1', /is a lora, not a checkpoint/], ['local:gone@1', /local:gone@1 cannot be loaded: unet has no weights/],
-  ] as const) await t.rejects(loader.load(air), { name: 'ModelError', message: reason })
+    ['local:nobody@1', /there is no model "local:nobody@1"/],
+    ['local:bad@1', /the model local:bad@1 cannot be used: .*no unet folder/],
+    ['local:style@1', /is a lora, not a checkpoint/],
+    ['local:gone@1', /local:gone@1 cannot be loaded: unet has no weights/],
+  ] as const)
+    await t.rejects(loader.load(air), { name: 'ModelError', message: reason })
 })
 
 t.test('releasing closes everything, ends what waits, and gives nothing out any more', async t => {
   const registry = await registryOf(t, 'a', 'b', 'c')
   const runtime = new FakeRuntime()
-  const loader = createModelLoader({ registry, runtime, weightsBudgetBytes: 1.5 * await sizeOf(registry) })
+  const loader = createModelLoader({ registry, runtime, weightsBudgetBytes: 1.5 * (await sizeOf(registry)) })
   await loader.load('local:a@1')
   loader.hold('local:a@1')
   const waiting = [loader.load('local:b@1'), loader.load('local:c@1')].map(load => load.catch((error: unknown) => error))
@@ -156,9 +186,12 @@ t.test('releasing closes everything, ends what waits, and gives nothing out any 
 /** Every output of a model's three networks for one fixed input, by name. */
 async function outputsOf({ textEncoder, unet, vaeDecoder, contextSize }: LoadedModel): Promise<Record<string, Tensor>> {
   const wave = (length: number): Float32Array => Float32Array.from({ length }, (_, index) => Math.sin(index * 0.7))
-  const text = await textEncoder.run({ input_ids: { dtype: 'int64', dims: [1, 77], data: BigInt64Array.from({ length: 77 }, (_, index) => BigInt(index % 50)) } })
+  const text = await textEncoder.run({
+    input_ids: { dtype: 'int64', dims: [1, 77], data: BigInt64Array.from({ length: 77 }, (_, index) => BigInt(index % 50)) },
+  })
   const predicted = await unet.run({
-    sample: { dtype: 'float32', dims: [1, 4, 8, 8], data: wave(256) }, timestep: { dtype: 'float32', dims: [1], data: Float32Array.of(500) },
+    sample: { dtype: 'float32', dims: [1, 4, 8, 8], data: wave(256) },
+    timestep: { dtype: 'float32', dims: [1], data: Float32Array.of(500) },
     encoder_hidden_states: { dtype: 'float32', dims: [1, 77, contextSize], data: wave(77 * contextSize) },
     encoder_attention_bias: { dtype: 'float32', dims: [1, 1, 1, 77], data: new Float32Array(77) },
   })
@@ -173,7 +206,9 @@ for (const model of ['sd1-tiny', 'sd2-tiny']) {
     const spec = (await openRegistry([referenceModel(model)])).models[0]
     if (!spec) throw new Error('the reference model is not usable')
     const registry: ModelRegistry = {
-      models: [], broken: [], find: air => air === spec.air ? spec : { ...spec, air, path: file, configPath: spec.path },
+      models: [],
+      broken: [],
+      find: air => (air === spec.air ? spec : { ...spec, air, path: file, configPath: spec.path }),
     }
     const loader = createModelLoader({ registry, runtime: await openRuntime({ type: 'cpu' }, { threads: 1 }), weightsBudgetBytes: 1e9 })
     const [whole, single] = [await loader.load(spec.air), await loader.load('local:single@1')]

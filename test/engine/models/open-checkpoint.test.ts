@@ -31,10 +31,17 @@ t.test('a tensor too many or too few in a published checkpoint is an error that 
   const name = 'model.diffusion_model.middle_block.0.in_layers.0.bias'
   const { [name]: _, ...fewer } = keys
   const folder = t.testdir({})
-  const compile = async (shapes: Shapes): Promise<unknown> => compileCheckpoint(await openCheckpoint(await writeSparseCheckpoint(join(folder, 'm.safetensors'), shapes)), 'cpu')
+  const compile = async (shapes: Shapes): Promise<unknown> =>
+    compileCheckpoint(await openCheckpoint(await writeSparseCheckpoint(join(folder, 'm.safetensors'), shapes)), 'cpu')
   await t.rejects(compile(fewer), { name: 'WeightError', message: /lacks the tensor mid_block\.resnets\.0\.norm1\.bias/ })
-  await t.rejects(compile({ ...keys, 'mystery.weight': [3] }), { name: 'ModelError', message: /a tensor \(mystery\.weight\) that nothing in the model uses/ })
-  await t.rejects(compile({ ...keys, [name]: [5] }), { name: 'WeightError', message: new RegExp(`${name.replaceAll('.', '\\.')} has the shape \\[5\\], not \\[1280\\]`) })
+  await t.rejects(compile({ ...keys, 'mystery.weight': [3] }), {
+    name: 'ModelError',
+    message: /a tensor \(mystery\.weight\) that nothing in the model uses/,
+  })
+  await t.rejects(compile({ ...keys, [name]: [5] }), {
+    name: 'WeightError',
+    message: new RegExp(`${name.replaceAll('.', '\\.')} has the shape \\[5\\], not \\[1280\\]`),
+  })
   const many = Object.fromEntries(Array.from({ length: 9 }, (_, index) => [`mystery.${index}`, [1]]))
   await t.rejects(compile({ ...keys, ...many }), { message: /mystery\.0, mystery\.1, mystery\.2 and 6 more/ })
 })
@@ -54,8 +61,12 @@ function spread(deviation: number, dtype: 'F32' | 'F16' | 'BF16'): TensorBytes {
 t.test('what an SD 2.x file predicts is told from its statement, its markers or its weights', async t => {
   const keys = await fullSizeKeys('sd2')
   const folder = t.testdir({})
-  const prediction = async (...[metadata, values, more = {}]: [metadata?: Record<string, string>, values?: Record<string, TensorBytes>, more?: Shapes]): Promise<readonly unknown[]> => {
-    const { noiseSchedule, configs } = await openCheckpoint(await writeSparseCheckpoint(join(folder, 'm.safetensors'), { ...keys, ...more }, metadata, values))
+  const prediction = async (
+    ...[metadata, values, more = {}]: [metadata?: Record<string, string>, values?: Record<string, TensorBytes>, more?: Shapes]
+  ): Promise<readonly unknown[]> => {
+    const { noiseSchedule, configs } = await openCheckpoint(
+      await writeSparseCheckpoint(join(folder, 'm.safetensors'), { ...keys, ...more }, metadata, values),
+    )
     return [noiseSchedule.predictionType, configs.unet['sample_size'], noiseSchedule.rescaleBetasZeroSnr]
   }
   for (const dtype of ['F32', 'F16', 'BF16'] as const) {
@@ -70,8 +81,16 @@ t.test('what an SD 2.x file predicts is told from its statement, its markers or 
 t.test('SD 1.x predicts the noise, unless the file says otherwise', async t => {
   const keys = await fullSizeKeys('sd1')
   const path = join(t.testdir({}), 'm.safetensors')
-  t.match((await openCheckpoint(await writeSparseCheckpoint(path, keys))).noiseSchedule, { predictionType: 'epsilon', className: 'PNDMScheduler', betaStart: 0.00085, betaEnd: 0.012 })
-  t.match((await openCheckpoint(await writeSparseCheckpoint(path, { ...keys, v_pred: [0] }))).noiseSchedule, { predictionType: 'vPrediction', rescaleBetasZeroSnr: false })
+  t.match((await openCheckpoint(await writeSparseCheckpoint(path, keys))).noiseSchedule, {
+    predictionType: 'epsilon',
+    className: 'PNDMScheduler',
+    betaStart: 0.00085,
+    betaEnd: 0.012,
+  })
+  t.match((await openCheckpoint(await writeSparseCheckpoint(path, { ...keys, v_pred: [0] }))).noiseSchedule, {
+    predictionType: 'vPrediction',
+    rescaleBetasZeroSnr: false,
+  })
 })
 
 t.test('single files of other architectures are refused by their names', async t => {
@@ -90,14 +109,18 @@ t.test('single files of other architectures are refused by their names', async t
     [{ [conv]: zeros(2, 4, 1, 1) }, /has no cross attention/],
     [{ 'lora_unet_x.lora_up.weight': zeros(2) }, /not a checkpoint/],
   ]
-  for (const [tensors, reason] of cases) await t.rejects(openCheckpoint(await writeSafetensors(join(folder, 'm.safetensors'), tensors)), { name: 'ModelError', message: reason })
+  for (const [tensors, reason] of cases)
+    await t.rejects(openCheckpoint(await writeSafetensors(join(folder, 'm.safetensors'), tensors)), { name: 'ModelError', message: reason })
 })
 
 for (const model of ['sd1-tiny', 'sd2-tiny']) {
   t.test(`a single file with a config folder compiles as the diffusers folder does: ${model}`, async t => {
     const folder = t.testdir({})
     const config = join(folder, 'config')
-    await cp(referenceModel(model), config, { recursive: true, filter: source => !source.endsWith('.safetensors') && !source.includes('index') || source.endsWith('model_index.json') })
+    await cp(referenceModel(model), config, {
+      recursive: true,
+      filter: source => (!source.endsWith('.safetensors') && !source.includes('index')) || source.endsWith('model_index.json'),
+    })
     const file = await writeSingleFile(model, join(folder, 'model.safetensors'))
     const [single, whole] = await Promise.all([openCheckpoint(file, config), openCheckpoint(referenceModel(model))])
     const [left, right] = [compileCheckpoint(single, 'cpu'), compileCheckpoint(whole, 'cpu')]
@@ -105,12 +128,18 @@ for (const model of ['sd1-tiny', 'sd2-tiny']) {
       t.same(left[part].inputs, right[part].inputs)
       t.same(left[part].outputs, right[part].outputs)
     }
-    t.same([single.family, single.noiseSchedule, single.configs, single.tokenizer], [whole.family, whole.noiseSchedule, whole.configs, whole.tokenizer])
+    t.same(
+      [single.family, single.noiseSchedule, single.configs, single.tokenizer],
+      [whole.family, whole.noiseSchedule, whole.configs, whole.tokenizer],
+    )
     await rm(join(config, 'unet'), { recursive: true })
     await t.rejects(openCheckpoint(file, config), { name: 'ModelError', message: /config is not a diffusers folder/ })
   })
 }
 
 t.test('a small single file without its config folder cannot be told and is refused', async t => {
-  await t.rejects(openCheckpoint(await writeSingleFile('sd1-tiny', join(t.testdir({}), 'model.safetensors'))), { name: 'ModelError', message: /cross attention of width 32/ })
+  await t.rejects(openCheckpoint(await writeSingleFile('sd1-tiny', join(t.testdir({}), 'model.safetensors'))), {
+    name: 'ModelError',
+    message: /cross attention of width 32/,
+  })
 })

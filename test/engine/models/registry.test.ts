@@ -22,10 +22,16 @@ t.test('models.json says what a folder offers', async t => {
   const folder = await modelsFolder(t, [entry({ name: 'Small', defaults: { steps: 8, CFGScale: 4, scheduler: 'Euler', width: 64 } })])
   const registry = await openRegistry([folder])
   t.same(registry.broken, [])
-  t.match(registry.models, [{
-    air: 'local:sd@1', type: 'checkpoint', name: 'Small', family: 'sd1', path: join(folder, 'sd'),
-    defaults: { steps: 8, CFGScale: 4, scheduler: 'Euler', width: 64, height: 128 },
-  }])
+  t.match(registry.models, [
+    {
+      air: 'local:sd@1',
+      type: 'checkpoint',
+      name: 'Small',
+      family: 'sd1',
+      path: join(folder, 'sd'),
+      defaults: { steps: 8, CFGScale: 4, scheduler: 'Euler', width: 64, height: 128 },
+    },
+  ])
   t.equal(registry.find('LOCAL:SD@1'), registry.models[0], 'the spelling of an identifier does not matter')
   t.equal(registry.find('local:sd@2'), undefined)
 })
@@ -43,7 +49,10 @@ t.test('an entry that does not follow the schema is reported by its identifier, 
   ]
   const folder = await modelsFolder(t, [...bad.map(([change]) => entry(change)), entry(), 'text'])
   const { models, broken } = await openRegistry([folder])
-  t.same(models.map(({ air }) => air), ['local:sd@1'])
+  t.same(
+    models.map(({ air }) => air),
+    ['local:sd@1'],
+  )
   t.equal(broken.length, bad.length + 1)
   for (const [index, [change, reason]] of bad.entries()) {
     t.equal(broken[index]?.air, (change as { air?: string }).air ?? `entry ${index + 1} of models.json`)
@@ -53,7 +62,12 @@ t.test('an entry that does not follow the schema is reported by its identifier, 
 
 t.test('a models.json that cannot be used as a whole is reported, and other folders work', async t => {
   const folder = await modelsFolder(t, [entry()])
-  for (const [text, reason] of [['{', /not JSON/], ['[]', /not a JSON object/], ['{}', /required property 'models'/], ['{"models":[],"more":1}', /unknown key "more"/]] as const) {
+  for (const [text, reason] of [
+    ['{', /not JSON/],
+    ['[]', /not a JSON object/],
+    ['{}', /required property 'models'/],
+    ['{"models":[],"more":1}', /unknown key "more"/],
+  ] as const) {
     const other = join(folder, '..', 'other')
     await mkdir(other, { recursive: true })
     await writeFile(join(other, 'models.json'), text)
@@ -64,15 +78,32 @@ t.test('a models.json that cannot be used as a whole is reported, and other fold
 })
 
 t.test('a path may not leave the models folder, in any spelling or by a link', async t => {
-  const paths = ['../outside', '/etc', 'sd/../../outside', '..', '..\\outside', 'C:\\x', 'C:x', 'link', 'link/unet', 'sd\0', '%2e%2e/outside', 'nowhere']
-  const folder = await modelsFolder(t, paths.map((path, index) => entry({ air: `local:m${index}@1`, path })))
+  const paths = [
+    '../outside',
+    '/etc',
+    'sd/../../outside',
+    '..',
+    '..\\outside',
+    'C:\\x',
+    'C:x',
+    'link',
+    'link/unet',
+    'sd\0',
+    '%2e%2e/outside',
+    'nowhere',
+  ]
+  const folder = await modelsFolder(
+    t,
+    paths.map((path, index) => entry({ air: `local:m${index}@1`, path })),
+  )
   await cp(referenceModel('sd1-tiny'), join(folder, '..', 'outside'), { recursive: true })
   await symlink(join('..', 'outside'), join(folder, 'link'))
   const { models, broken } = await openRegistry([folder])
   t.same(models, [])
   t.equal(broken.length, paths.length)
   for (const [index, path] of paths.entries()) t.match(broken[index]?.reason, /leaves the models folder|is not there/, JSON.stringify(path))
-  for (const index of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]) t.match(broken[index]?.reason, /leaves the models folder, which is refused/, paths[index])
+  for (const index of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    t.match(broken[index]?.reason, /leaves the models folder, which is refused/, paths[index])
 })
 
 t.test('config may not leave the models folder either, and is for single files', async t => {
@@ -90,7 +121,12 @@ t.test('config may not leave the models folder either, and is for single files',
 })
 
 t.test('no reason holds an absolute path', async t => {
-  const folder = await modelsFolder(t, [entry({ path: 'gone' }), entry({ air: 'local:b@1', path: 'empty' }), entry({ air: 'local:c@1', path: 'a.safetensors' }), entry({ air: 'local:d@1' })])
+  const folder = await modelsFolder(t, [
+    entry({ path: 'gone' }),
+    entry({ air: 'local:b@1', path: 'empty' }),
+    entry({ air: 'local:c@1', path: 'a.safetensors' }),
+    entry({ air: 'local:d@1' }),
+  ])
   await mkdir(join(folder, 'empty'))
   await writeFile(join(folder, 'a.safetensors'), 'nothing')
   await rm(join(folder, 'sd', 'vae', 'config.json'))
@@ -105,12 +141,21 @@ t.test('of two models with the same identifier the first counts and the second i
   await cp(folder, other, { recursive: true })
   const { models, broken } = await openRegistry([folder, other])
   t.match(models, [{ name: 'first', path: join(folder, 'sd') }])
-  t.same(broken.map(({ air }) => air), ['local:SD@1', 'local:sd@1', 'local:SD@1'])
+  t.same(
+    broken.map(({ air }) => air),
+    ['local:SD@1', 'local:sd@1', 'local:SD@1'],
+  )
   for (const { reason } of broken) t.match(reason, /identifier is taken/)
 })
 
 t.test('a folder without models.json offers its diffusers folders and weight files under derived identifiers', async t => {
-  const folder = t.testdir({ '.hidden.safetensors': 'x', 'notes.txt': 'x', 'old.ckpt': 'x', pictures: {}, broken: { 'model_index.json': '{}' } })
+  const folder = t.testdir({
+    '.hidden.safetensors': 'x',
+    'notes.txt': 'x',
+    'old.ckpt': 'x',
+    pictures: {},
+    broken: { 'model_index.json': '{}' },
+  })
   await cp(referenceModel('sd1-tiny'), join(folder, 'My Model'), { recursive: true })
   await cp(referenceModel('sd2-tiny'), join(folder, 'my-model'), { recursive: true })
   await writeSafetensors(join(folder, 'Detail_LoRA v2.safetensors'), { lora_unet_mid_block_down: zeros(1) })
@@ -120,7 +165,10 @@ t.test('a folder without models.json offers its diffusers folders and weight fil
     { air: 'local:detail-lora-v2@1', type: 'lora', name: 'Detail_LoRA v2' },
     { air: /^local:my-model-[0-9a-f]{8}@1$/, family: 'sd1', name: 'My Model' },
   ])
-  t.match(broken, [{ air: 'local:broken@1', reason: /no unet folder/ }, { air: 'local:old.ckpt@1', reason: /pickle files can run code/ }])
+  t.match(broken, [
+    { air: 'local:broken@1', reason: /no unet folder/ },
+    { air: 'local:old.ckpt@1', reason: /pickle files can run code/ },
+  ])
   await cp(referenceModel('mixed-tiny'), join(folder, 'a new one'), { recursive: true })
   const again = await openRegistry([folder])
   for (const { air, name } of models) t.equal(again.find(air)?.name, name, 'identifiers stay when a model is added')
@@ -130,7 +178,10 @@ t.test('a diffusers folder or a file may itself be named as a models folder', as
   const folder = t.testdir({})
   const lora = await writeSafetensors(join(folder, 'style.safetensors'), { 'lora_te_text_model.lora_down.weight': zeros(1) })
   const { models, broken } = await openRegistry([referenceModel('sd1-tiny'), lora, referenceModel('sd1-tiny')])
-  t.match(models, [{ air: 'local:sd1-tiny@1', type: 'checkpoint' }, { air: 'local:style@1', type: 'lora' }])
+  t.match(models, [
+    { air: 'local:sd1-tiny@1', type: 'checkpoint' },
+    { air: 'local:style@1', type: 'lora' },
+  ])
   t.match(broken, [{ reason: /offered already, as local:sd1-tiny@1/ }])
 })
 
@@ -145,17 +196,45 @@ t.test('a model whose parts are missing, damaged or do not fit is broken by name
     ['no-config', model => rm(join(model, 'text_encoder', 'config.json')), /text_encoder\/config.json cannot be read/],
     ['no-schedule', model => rm(join(model, 'scheduler'), { recursive: true }), /scheduler_config.json cannot be read/],
     ['no-tokenizer', model => rm(join(model, 'tokenizer'), { recursive: true }), /tokenizer folder is not there/],
-    ['bad-header', model => writeFile(join(model, 'unet', 'diffusion_pytorch_model.safetensors'), rawSafetensors('{"a":1}')), /tensor "a" without a description/],
+    [
+      'bad-header',
+      model => writeFile(join(model, 'unet', 'diffusion_pytorch_model.safetensors'), rawSafetensors('{"a":1}')),
+      /tensor "a" without a description/,
+    ],
     ['bad-json', model => writeFile(join(model, 'unet', 'config.json'), '{'), /unet\/config.json is not JSON/],
-    ['pickled', model => rename(join(model, 'vae', 'diffusion_pytorch_model.safetensors'), join(model, 'vae', 'diffusion_pytorch_model.bin')), /pickle files only/],
-    ['extra-tensor', model => addTensor(join(model, 'unet', 'diffusion_pytorch_model.safetensors'), 'down_blocks.7.surprise.weight'), /down_blocks\.7\.surprise\.weight\) that nothing in the model uses/],
-    ['lost-tensor', model => addTensor(join(model, 'text_encoder', 'model.safetensors'), 'x', 'text_model.final_layer_norm.bias'), /lacks the tensor text_model.final_layer_norm.bias/],
+    [
+      'pickled',
+      model => rename(join(model, 'vae', 'diffusion_pytorch_model.safetensors'), join(model, 'vae', 'diffusion_pytorch_model.bin')),
+      /pickle files only/,
+    ],
+    [
+      'extra-tensor',
+      model => addTensor(join(model, 'unet', 'diffusion_pytorch_model.safetensors'), 'down_blocks.7.surprise.weight'),
+      /down_blocks\.7\.surprise\.weight\) that nothing in the model uses/,
+    ],
+    [
+      'lost-tensor',
+      model => addTensor(join(model, 'text_encoder', 'model.safetensors'), 'x', 'text_model.final_layer_norm.bias'),
+      /lacks the tensor text_model.final_layer_norm.bias/,
+    ],
     ['inpainting', model => change(join(model, 'unet', 'config.json'), { in_channels: 9 }), /Inpainting models .* not supported yet/],
-    ['sdxl', model => change(join(model, 'model_index.json'), { _class_name: 'StableDiffusionXLPipeline' }), /Stable Diffusion XL is not supported yet/],
+    [
+      'sdxl',
+      model => change(join(model, 'model_index.json'), { _class_name: 'StableDiffusionXLPipeline' }),
+      /Stable Diffusion XL is not supported yet/,
+    ],
     ['flux', model => change(join(model, 'model_index.json'), { _class_name: 'FluxPipeline' }), /kind FluxPipeline are not supported yet/],
-    ['flow', model => change(join(model, 'scheduler', 'scheduler_config.json'), { prediction_type: 'flow_prediction' }), /prediction_type "flow_prediction", which is not supported/],
+    [
+      'flow',
+      model => change(join(model, 'scheduler', 'scheduler_config.json'), { prediction_type: 'flow_prediction' }),
+      /prediction_type "flow_prediction", which is not supported/,
+    ],
     ['betas', model => change(join(model, 'scheduler', 'scheduler_config.json'), { beta_end: 2 }), /beta_end that cannot be used: 2/],
-    ['two-models', model => cp(join(referenceModel('mixed-tiny'), 'text_encoder'), join(model, 'text_encoder'), { recursive: true, force: true }), /do not fit together|width|lacks|nothing in the model uses/],
+    [
+      'two-models',
+      model => cp(join(referenceModel('mixed-tiny'), 'text_encoder'), join(model, 'text_encoder'), { recursive: true, force: true }),
+      /do not fit together|width|lacks|nothing in the model uses/,
+    ],
   ]
   for (const [name, apply] of damage) {
     await cp(referenceModel('sd1-tiny'), join(folder, name), { recursive: true })
@@ -163,7 +242,10 @@ t.test('a model whose parts are missing, damaged or do not fit is broken by name
   }
   await cp(referenceModel('sd1-tiny'), join(folder, 'sound'), { recursive: true })
   const { models, broken } = await openRegistry([folder])
-  t.same(models.map(({ air }) => air), ['local:sound@1'])
+  t.same(
+    models.map(({ air }) => air),
+    ['local:sound@1'],
+  )
   t.equal(broken.length, damage.length)
   for (const [name, , reason] of damage) t.match(broken.find(({ air }) => air === `local:${name}@1`)?.reason, reason, name)
 })
@@ -174,32 +256,59 @@ async function addTensor(path: string, name: string, lost = ''): Promise<void> {
 }
 
 async function change(path: string, values: object): Promise<void> {
-  const { default: config } = await import(path, { with: { type: 'json' } }) as { default: object }
+  const { default: config } = (await import(path, { with: { type: 'json' } })) as { default: object }
   await writeFile(path, JSON.stringify({ ...config, ...values }))
 }
 
 t.test('parts that are loaded with a checkpoint are listed by their type, and a wrong type is broken', async t => {
   const kinds = {
-    lora: 'lora_unet_down.lora_up.weight', controlnet: 'control_model.input_blocks.0.0.weight', vae: 'decoder.conv_in.weight',
-    embedding: 'emb_params', ipAdapter: 'image_proj.proj.weight',
+    lora: 'lora_unet_down.lora_up.weight',
+    controlnet: 'control_model.input_blocks.0.0.weight',
+    vae: 'decoder.conv_in.weight',
+    embedding: 'emb_params',
+    ipAdapter: 'image_proj.proj.weight',
   }
   const folder = await modelsFolder(t, [
     ...Object.keys(kinds).map(type => entry({ air: `local:${type}@1`, type, path: `${type}.safetensors` })),
-    entry({ air: 'local:wrong@1', type: 'lora', path: 'vae.safetensors' }), entry({ air: 'local:folder@1', type: 'lora', path: 'sd' }),
+    entry({ air: 'local:wrong@1', type: 'lora', path: 'vae.safetensors' }),
+    entry({ air: 'local:folder@1', type: 'lora', path: 'sd' }),
     entry({ air: 'local:nocheckpoint@1', path: 'vae.safetensors' }),
   ])
   for (const [type, name] of Object.entries(kinds)) await writeSafetensors(join(folder, `${type}.safetensors`), { [name]: zeros(2) })
   const { models, broken } = await openRegistry([folder])
-  t.same(models.map(({ type }) => type), Object.keys(kinds))
+  t.same(
+    models.map(({ type }) => type),
+    Object.keys(kinds),
+  )
   t.match(broken, [{ reason: /is a vae, not a lora/ }, { reason: /one .safetensors file, not a folder/ }, { reason: /not a checkpoint/ }])
   await rm(join(folder, 'models.json'))
   await rm(join(folder, 'sd'), { recursive: true })
-  t.same((await openRegistry([folder])).models.map(({ type }) => type).sort(), Object.keys(kinds).sort(), 'types are told from the files too')
+  t.same(
+    (await openRegistry([folder])).models.map(({ type }) => type).sort(),
+    Object.keys(kinds).sort(),
+    'types are told from the files too',
+  )
 })
 
 t.test('identifiers: the grammar, and derived ones always follow it', async t => {
   for (const air of ['local:sd@1', 'civitai:4384@128713', 'runware:100@1', 'a-b:c.d_e-F@G.1']) t.ok(isAir(air), air)
-  for (const air of ['', 'sd', 'local:sd', 'Local:sd@1', 'local:../../etc/passwd@1', 'a:b@c/../..', 'a:b%2e@c', 'a:b@c\0', 'a:b@c\n', 'a:b c@1', `a:${'b'.repeat(300)}@1`]) t.notOk(isAir(air), JSON.stringify(air))
+  for (const air of [
+    '',
+    'sd',
+    'local:sd',
+    'Local:sd@1',
+    'local:../../etc/passwd@1',
+    'a:b@c/../..',
+    'a:b%2e@c',
+    'a:b@c\0',
+    'a:b@c\n',
+    'a:b c@1',
+    `a:${'b'.repeat(300)}@1`,
+  ])
+    t.notOk(isAir(air), JSON.stringify(air))
   fc.assert(fc.property(fc.string({ unit: 'binary' }), fc.boolean(), (name, isTaken) => isAir(derivedAir(name, () => isTaken))))
-  t.equal(derivedAir('Ünï ..Modell!! v1.5.SAFETENSORS', () => false), 'local:n-..modell-v1.5@1')
+  t.equal(
+    derivedAir('Ünï ..Modell!! v1.5.SAFETENSORS', () => false),
+    'local:n-..modell-v1.5@1',
+  )
 })

@@ -8,10 +8,14 @@ import { referenceModel } from '../weights/single-file.ts'
 
 const sha256 = (lines: readonly string[]): string => createHash('sha256').update(lines.join('\n')).digest('hex')
 
-t.test('the shipped vocabulary is CLIP\'s', async t => {
+t.test("the shipped vocabulary is CLIP's", async t => {
   const { vocabulary, merges, padToken, modelMaxLength } = await clipTokenizer('!', 77)
   const tokens = Object.entries(vocabulary).sort(([, a], [, b]) => a - b)
-  t.same(tokens.map(([, id]) => id), Array.from({ length: 49408 }, (_, id) => id), 'ids have no gaps')
+  t.same(
+    tokens.map(([, id]) => id),
+    Array.from({ length: 49408 }, (_, id) => id),
+    'ids have no gaps',
+  )
   // Both hashes are of open_clip 3.3.0's SimpleTokenizer: its encoder in order without the two special tokens, and its merges.
   t.equal(sha256(tokens.slice(0, -2).map(([token]) => token)), 'ee7a4423aea96d705babd8004aa41e3696ffd366e5d8f3227d4fa057768d60e0')
   t.equal(sha256(merges), 'f61f2adf497e6f5357c347aeb4646fabe82f341e946de5bdec5d2858e41bef4a')
@@ -52,14 +56,17 @@ t.test('the one tokenizer.json of newer releases gives the same tables', async t
   await rm(join(tokenizer, 'merges.txt'))
   const { '<|endoftext|>': end, ...plain } = vocab
   for (const merges of [expected?.merges, expected?.merges.map(merge => merge.split(' '))]) {
-    await writeFile(join(tokenizer, 'tokenizer.json'), JSON.stringify({ model: { type: 'BPE', vocab: plain, merges }, added_tokens: [{ id: end, content: '<|endoftext|>' }] }))
+    await writeFile(
+      join(tokenizer, 'tokenizer.json'),
+      JSON.stringify({ model: { type: 'BPE', vocab: plain, merges }, added_tokens: [{ id: end, content: '<|endoftext|>' }] }),
+    )
     t.same(await readTokenizerFolder(folder), expected)
   }
   await writeFile(join(tokenizer, 'tokenizer.json'), JSON.stringify({ model: { type: 'Unigram', vocab: [] } }))
   await t.rejects(readTokenizerFolder(folder), { message: /not a byte-pair tokenizer/ })
 })
 
-t.test('damaged tables are refused by the file\'s name', async t => {
+t.test("damaged tables are refused by the file's name", async t => {
   const folder = join(t.testdir({}), 'model')
   await cp(referenceModel('sd1-tiny'), folder, { recursive: true })
   await writeFile(join(folder, 'tokenizer', 'merges.txt'), '#version: 0.2\na b c\n')

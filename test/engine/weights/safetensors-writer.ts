@@ -8,7 +8,11 @@ export interface TensorBytes {
 }
 
 /** Writes a `.safetensors` file, tensors in the order given, and returns its path. Knows nothing of the reader under test. */
-export async function writeSafetensors(path: string, tensors: Readonly<Record<string, TensorBytes>>, metadata?: Readonly<Record<string, string>>): Promise<string> {
+export async function writeSafetensors(
+  path: string,
+  tensors: Readonly<Record<string, TensorBytes>>,
+  metadata?: Readonly<Record<string, string>>,
+): Promise<string> {
   const header: Record<string, unknown> = metadata ? { __metadata__: metadata } : {}
   let offset = 0
   for (const [name, { dtype, shape, data }] of Object.entries(tensors)) {
@@ -30,9 +34,23 @@ export function rawSafetensors(header: string, weights: Uint8Array = new Uint8Ar
 export async function readTensors(path: string): Promise<Record<string, TensorBytes>> {
   const bytes = await readFile(path)
   const start = 8 + Number(bytes.readBigUInt64LE(0))
-  const header = JSON.parse(bytes.subarray(8, start).toString()) as Record<string, { dtype: string, shape: number[], data_offsets: [number, number] }>
+  const header = JSON.parse(bytes.subarray(8, start).toString()) as Record<
+    string,
+    { dtype: string; shape: number[]; data_offsets: [number, number] }
+  >
   const tensors = Object.entries(header).filter(([name]) => name !== '__metadata__')
-  return Object.fromEntries(tensors.map(([name, { dtype, shape, data_offsets: [from, to] }]) => [name, { dtype, shape, data: bytes.subarray(start + from, start + to) }]))
+  return Object.fromEntries(
+    tensors.map(
+      ([
+        name,
+        {
+          dtype,
+          shape,
+          data_offsets: [from, to],
+        },
+      ]) => [name, { dtype, shape, data: bytes.subarray(start + from, start + to) }],
+    ),
+  )
 }
 
 /** A float32 tensor of zeros. */

@@ -10,14 +10,15 @@ export function referenceModel(name: string): string {
   return join(REFERENCE, 'models', name)
 }
 
-type RecipeEntry = { readonly from: readonly string[], readonly shape?: readonly number[] } | { readonly zeros: readonly number[] }
+type RecipeEntry = { readonly from: readonly string[]; readonly shape?: readonly number[] } | { readonly zeros: readonly number[] }
 
 /** All tensors of a diffusers folder by `component/name`. */
 export async function folderTensors(folder: string): Promise<Record<string, TensorBytes>> {
   const tensors: Record<string, TensorBytes> = {}
   for (const component of ['unet', 'vae', 'text_encoder']) {
     for (const file of (await readdir(join(folder, component))).filter(name => name.endsWith('.safetensors'))) {
-      for (const [name, tensor] of Object.entries(await readTensors(join(folder, component, file)))) tensors[`${component}/${name}`] = tensor
+      for (const [name, tensor] of Object.entries(await readTensors(join(folder, component, file))))
+        tensors[`${component}/${name}`] = tensor
     }
   }
   return tensors
@@ -27,19 +28,32 @@ export async function folderTensors(folder: string): Promise<Record<string, Tens
 export async function singleFileTensors(name: string): Promise<Record<string, TensorBytes>> {
   const recipe = JSON.parse(await readFile(join(REFERENCE, 'single-file', `${name}.json`), 'utf8')) as Record<string, RecipeEntry>
   const stored = await folderTensors(referenceModel(name))
-  return Object.fromEntries(Object.entries(recipe).map(([original, entry]) => [original, 'zeros' in entry ? zeros(...entry.zeros) : assemble(entry, stored)]))
+  return Object.fromEntries(
+    Object.entries(recipe).map(([original, entry]) => [original, 'zeros' in entry ? zeros(...entry.zeros) : assemble(entry, stored)]),
+  )
 }
 
 /** Writes a small model as a single-file checkpoint and returns the path. */
-export async function writeSingleFile(name: string, path: string, change: (tensors: Record<string, TensorBytes>) => void = () => {}): Promise<string> {
+export async function writeSingleFile(
+  name: string,
+  path: string,
+  change: (tensors: Record<string, TensorBytes>) => void = () => {},
+): Promise<string> {
   const tensors = await singleFileTensors(name)
   change(tensors)
   return writeSafetensors(path, tensors)
 }
 
-function assemble({ from, shape }: { from: readonly string[], shape?: readonly number[] }, stored: Record<string, TensorBytes>): TensorBytes {
+function assemble(
+  { from, shape }: { from: readonly string[]; shape?: readonly number[] },
+  stored: Record<string, TensorBytes>,
+): TensorBytes {
   const parts = from.map(name => stored[name] as TensorBytes)
   const [first] = parts as [TensorBytes]
   const rows = parts.reduce((sum, part) => sum + (part.shape[0] ?? 0), 0)
-  return { dtype: first.dtype, shape: shape ?? (parts.length > 1 ? [rows, ...first.shape.slice(1)] : first.shape), data: Buffer.concat(parts.map(part => part.data)) }
+  return {
+    dtype: first.dtype,
+    shape: shape ?? (parts.length > 1 ? [rows, ...first.shape.slice(1)] : first.shape),
+    data: Buffer.concat(parts.map(part => part.data)),
+  }
 }

@@ -32,13 +32,12 @@ async function expectedTensors(model: string): Promise<Record<WeightComponent, M
   return expected
 }
 
-
 async function sameTensors(t: Test, source: WeightSource, expected: ReadonlyMap<string, TensorBytes>, title: string): Promise<void> {
   const different: string[] = []
   const files = new Map<string, Buffer>()
   for (const [name, { shape, data }] of expected) {
     const { file, offset, byteLength } = source.get(name, shape)
-    const bytes = files.get(file) ?? await readFile(file)
+    const bytes = files.get(file) ?? (await readFile(file))
     files.set(file, bytes)
     if (!bytes.subarray(offset, offset + byteLength).equals(data)) different.push(name)
   }
@@ -50,7 +49,8 @@ async function sameTensors(t: Test, source: WeightSource, expected: ReadonlyMap<
 for (const model of ['sd1-tiny', 'sd2-tiny']) {
   t.test(`a diffusers folder gives its own tensors: ${model}`, async t => {
     const expected = await expectedTensors(model)
-    for (const component of COMPONENTS) await sameTensors(t, await openFolderWeights(referenceModel(model), component), expected[component], component)
+    for (const component of COMPONENTS)
+      await sameTensors(t, await openFolderWeights(referenceModel(model), component), expected[component], component)
   })
 
   t.test(`a single file with the original key names gives the tensors of the diffusers folder: ${model}`, async t => {
@@ -74,27 +74,44 @@ t.test('a single file may name its text encoder without text_model.', async t =>
   await sameTensors(t, components.text_encoder, expected.text_encoder, 'text encoder')
 })
 
-t.test('a single file\'s tensors that belong nowhere are reported by the name the file gives them', async t => {
+t.test("a single file's tensors that belong nowhere are reported by the name the file gives them", async t => {
   const path = await writeSingleFile('sd2-tiny', join(t.testdir({}), 'model.safetensors'), tensors => {
-    for (const name of ['stranger.weight', 'model.diffusion_model.input_blocks.99.0.in_layers.0.weight', 'model.diffusion_model.input_blocks.1.0.in_layers.7.weight',
-      'first_stage_model.decoder.up.9.block.0.norm1.weight', 'cond_stage_model.model.transformer.resblocks.9.ln_1.weight', 'first_stage_model.surprise']) tensors[name] = zeros(2)
+    for (const name of [
+      'stranger.weight',
+      'model.diffusion_model.input_blocks.99.0.in_layers.0.weight',
+      'model.diffusion_model.input_blocks.1.0.in_layers.7.weight',
+      'first_stage_model.decoder.up.9.block.0.norm1.weight',
+      'cond_stage_model.model.transformer.resblocks.9.ln_1.weight',
+      'first_stage_model.surprise',
+    ])
+      tensors[name] = zeros(2)
   })
   const { components, strangers } = singleFileWeights((await readSafetensors(path)).tensors, LAYOUTS['sd2-tiny'] as SingleFileLayout)
   t.same(strangers, ['stranger.weight'])
   const expected = await expectedTensors('sd2-tiny')
   for (const component of COMPONENTS) for (const [name, { shape }] of expected[component]) components[component].get(name, shape)
-  t.same(components.unet.unused(), ['model.diffusion_model.input_blocks.99.0.in_layers.0.weight', 'model.diffusion_model.input_blocks.1.0.in_layers.7.weight'])
+  t.same(components.unet.unused(), [
+    'model.diffusion_model.input_blocks.99.0.in_layers.0.weight',
+    'model.diffusion_model.input_blocks.1.0.in_layers.7.weight',
+  ])
   t.same([...components.vae.unused()].sort(), ['first_stage_model.decoder.up.9.block.0.norm1.weight', 'first_stage_model.surprise'])
   t.same(components.text_encoder.unused(), ['cond_stage_model.model.transformer.resblocks.9.ln_1.weight'])
 })
 
-t.test('a single file without one of the components is refused by the component\'s name', async t => {
-  for (const [prefix, label] of [['first_stage_model.', 'vae'], ['cond_stage_model.', 'text encoder'], ['model.diffusion_model.', 'unet']] as const) {
+t.test("a single file without one of the components is refused by the component's name", async t => {
+  for (const [prefix, label] of [
+    ['first_stage_model.', 'vae'],
+    ['cond_stage_model.', 'text encoder'],
+    ['model.diffusion_model.', 'unet'],
+  ] as const) {
     const path = await writeSingleFile('sd1-tiny', join(t.testdir({}), 'model.safetensors'), tensors => {
       for (const name of Object.keys(tensors).filter(key => key.startsWith(prefix))) delete tensors[name]
     })
     const { tensors } = await readSafetensors(path)
-    t.throws(() => singleFileWeights(tensors, LAYOUTS['sd1-tiny'] as SingleFileLayout), { name: 'WeightError', message: new RegExp(`has no ${label}`) })
+    t.throws(() => singleFileWeights(tensors, LAYOUTS['sd1-tiny'] as SingleFileLayout), {
+      name: 'WeightError',
+      message: new RegExp(`has no ${label}`),
+    })
   }
 })
 
@@ -103,7 +120,9 @@ t.test('a tensor that is there twice under two spellings is refused', async t =>
     tensors['cond_stage_model.transformer.final_layer_norm.weight'] = zeros(32)
   })
   const { tensors } = await readSafetensors(path)
-  t.throws(() => singleFileWeights(tensors, LAYOUTS['sd1-tiny'] as SingleFileLayout), { message: /text_model.final_layer_norm.weight twice/ })
+  t.throws(() => singleFileWeights(tensors, LAYOUTS['sd1-tiny'] as SingleFileLayout), {
+    message: /text_model.final_layer_norm.weight twice/,
+  })
 })
 
 /** A copy of a small model whose text encoder is rewritten by the test. */
@@ -123,10 +142,20 @@ t.test('text encoders are read with and without text_model., VAE attention under
     await writeSafetensors(join(folder, 'text_encoder', 'model.safetensors'), tensors)
     await sameTensors(t, await openFolderWeights(folder, 'text_encoder'), expected.text_encoder, 'text encoder')
   }
-  const names = [['to_q', 'query'], ['to_k', 'key'], ['to_v', 'value'], ['to_out.0', 'proj_attn']] as const
+  const names = [
+    ['to_q', 'query'],
+    ['to_k', 'key'],
+    ['to_v', 'value'],
+    ['to_out.0', 'proj_attn'],
+  ] as const
   const stored = await readTensors(join(folder, 'vae', 'diffusion_pytorch_model.safetensors'))
-  const renamed = (from: 0 | 1, to: 0 | 1): Record<string, TensorBytes> => Object.fromEntries(Object.entries(stored).map(([name, tensor]) =>
-    [names.reduce((current, pair) => current.replace(`.attentions.0.${pair[from]}.`, `.attentions.0.${pair[to]}.`), name), tensor]))
+  const renamed = (from: 0 | 1, to: 0 | 1): Record<string, TensorBytes> =>
+    Object.fromEntries(
+      Object.entries(stored).map(([name, tensor]) => [
+        names.reduce((current, pair) => current.replace(`.attentions.0.${pair[from]}.`, `.attentions.0.${pair[to]}.`), name),
+        tensor,
+      ]),
+    )
   for (const tensors of [renamed(0, 1), renamed(1, 0)]) {
     await writeSafetensors(join(folder, 'vae', 'diffusion_pytorch_model.safetensors'), tensors)
     await sameTensors(t, await openFolderWeights(folder, 'vae'), expected.vae, 'vae')
@@ -143,7 +172,9 @@ t.test('names may be asked for in any spelling', async t => {
 t.test('every place and spelling of the files is found: plain, variants, shards', async t => {
   const stored = await readTensors(join(referenceModel('sd1-tiny'), 'unet', 'diffusion_pytorch_model.safetensors'))
   const names = Object.keys(stored)
-  const halves = [names.slice(0, 100), names.slice(100)].map(part => Object.fromEntries(part.map(name => [name, stored[name] as TensorBytes])))
+  const halves = [names.slice(0, 100), names.slice(100)].map(part =>
+    Object.fromEntries(part.map(name => [name, stored[name] as TensorBytes])),
+  )
   const expected = (await expectedTensors('sd1-tiny')).unet
   const stem = 'diffusion_pytorch_model'
   for (const variant of ['fp16', 'bf16']) {
@@ -151,7 +182,12 @@ t.test('every place and spelling of the files is found: plain, variants, shards'
     await writeSafetensors(join(folder, 'unet', `${stem}.${variant}.safetensors`), stored)
     await sameTensors(t, await openFolderWeights(folder, 'unet'), expected, variant)
   }
-  for (const index of ['.safetensors.index.json', '.safetensors.index.fp16.json', '.fp16.safetensors.index.json', '.safetensors.fp16.index.json']) {
+  for (const index of [
+    '.safetensors.index.json',
+    '.safetensors.index.fp16.json',
+    '.fp16.safetensors.index.json',
+    '.safetensors.fp16.index.json',
+  ]) {
     const folder = t.testdir({ unet: {} })
     const files = ['one', 'two'].map(part => `${stem}-${part}.safetensors`)
     for (const [at, file] of files.entries()) await writeSafetensors(join(folder, 'unet', file), halves[at] as Record<string, TensorBytes>)
@@ -163,7 +199,8 @@ t.test('every place and spelling of the files is found: plain, variants, shards'
 
 t.test('full-precision files are taken before their variants', async t => {
   const folder = t.testdir({ vae: {} })
-  for (const variant of ['', '.fp16']) await writeSafetensors(join(folder, 'vae', `diffusion_pytorch_model${variant}.safetensors`), { a: zeros(2) })
+  for (const variant of ['', '.fp16'])
+    await writeSafetensors(join(folder, 'vae', `diffusion_pytorch_model${variant}.safetensors`), { a: zeros(2) })
   t.match((await openFolderWeights(folder, 'vae')).get('a').file, /model\.safetensors$/)
 })
 
@@ -179,19 +216,27 @@ async function sharded(folder: string, weightMap: unknown): Promise<string> {
 
 t.test('an index that leads elsewhere or does not match its shards is refused', async t => {
   const open = async (map: unknown): Promise<unknown> => openFolderWeights(await sharded(t.testdir({}), map), 'unet')
-  for (const path of ['../outside.safetensors', '/etc/passwd', 'sub/s1.safetensors', '..\\outside.safetensors', 's1.bin', '.safetensors', 's1.safetensors\0']) {
+  for (const path of [
+    '../outside.safetensors',
+    '/etc/passwd',
+    'sub/s1.safetensors',
+    '..\\outside.safetensors',
+    's1.bin',
+    '.safetensors',
+    's1.safetensors\0',
+  ]) {
     await t.rejects(open({ a: path }), { name: 'WeightError', message: /not a shard beside it/ }, path)
   }
   await t.rejects(open({ a: 's1.safetensors', b: 's3.safetensors' }), { message: /s3.safetensors cannot be found/ })
-  await t.rejects(open({ a: 's1.safetensors' , c: 's1.safetensors' }), { message: /names the tensor c/ })
+  await t.rejects(open({ a: 's1.safetensors', c: 's1.safetensors' }), { message: /names the tensor c/ })
   await t.rejects(open({ a: 's2.safetensors', b: 's1.safetensors' }), { message: /does not name the tensor b|does not name the tensor a/ })
   await t.rejects(open({ a: 's1.safetensors', b: 1 }), { message: /no file for the tensor b/ })
   await t.rejects(open([]), { message: /no weight_map/ })
-  const fine = await open({ a: 's1.safetensors', b: 's2.safetensors' }) as TensorSource
+  const fine = (await open({ a: 's1.safetensors', b: 's2.safetensors' })) as TensorSource
   t.ok(fine.has('a') && fine.has('b'))
 })
 
-t.test('a link that leaves the model\'s folder is refused, one that stays is followed', async t => {
+t.test("a link that leaves the model's folder is refused, one that stays is followed", async t => {
   const folder = t.testdir({ outside: {}, model: { unet: {}, vae: {}, blobs: {} } })
   await writeSafetensors(join(folder, 'outside', 'x.safetensors'), { a: zeros(2) })
   await writeSafetensors(join(folder, 'model', 'blobs', 'x.safetensors'), { a: zeros(2) })
@@ -212,9 +257,16 @@ t.test('a component with pickle files only, or none at all, is refused with what
 })
 
 t.test('a missing tensor, another shape and an unusable element type are errors that name the tensor', async t => {
-  const path = await writeSafetensors(join(t.testdir({}), 'a.safetensors'), { 'layer.weight': zeros(2, 3), wide: { dtype: 'F64', shape: [1], data: new Uint8Array(8) } })
+  const path = await writeSafetensors(join(t.testdir({}), 'a.safetensors'), {
+    'layer.weight': zeros(2, 3),
+    wide: { dtype: 'F64', shape: [1], data: new Uint8Array(8) },
+  })
   const { tensors } = await readSafetensors(path)
-  const source = new TensorSource({ label: 'unet', tensors: new Map([...tensors].map(([name, tensor]) => [name, { original: name, tensor }])), isIgnorable: name => name === 'wide' })
+  const source = new TensorSource({
+    label: 'unet',
+    tensors: new Map([...tensors].map(([name, tensor]) => [name, { original: name, tensor }])),
+    isIgnorable: name => name === 'wide',
+  })
   t.throws(() => source.get('layer.bias'), { name: 'WeightError', message: 'the unet lacks the tensor layer.bias' })
   t.throws(() => source.get('layer.weight', [3, 2]), { message: "the unet's tensor layer.weight has the shape [2, 3], not [3, 2]" })
   t.throws(() => source.get('wide'), { message: /wide is stored as F64/ })
@@ -223,7 +275,12 @@ t.test('a missing tensor, another shape and an unusable element type are errors 
 t.test('what was not asked for is unused, unless it is known to be ignorable', async t => {
   const folder = await copyOf(t.testdir({}), 'sd1-tiny')
   const path = join(folder, 'text_encoder', 'model.safetensors')
-  await writeSafetensors(path, { ...await readTensors(path), 'text_model.surprise.weight': zeros(2), 'text_projection.weight': zeros(2), logit_scale: zeros() })
+  await writeSafetensors(path, {
+    ...(await readTensors(path)),
+    'text_model.surprise.weight': zeros(2),
+    'text_projection.weight': zeros(2),
+    logit_scale: zeros(),
+  })
   const source = await openFolderWeights(folder, 'text_encoder')
   const { text_encoder: expected } = await expectedTensors('sd1-tiny')
   for (const name of expected.keys()) if (name !== 'text_model.final_layer_norm.bias') source.get(name)
