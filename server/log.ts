@@ -1,8 +1,8 @@
 import { pino } from 'pino'
 import type { DestinationStream } from 'pino'
 
-/** How much is logged. */
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
+/** The least severity that is logged. */
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
 
 /** Facts of a log event: ids, counts, times. */
 export type LogFields = Readonly<Record<string, unknown>>
@@ -52,7 +52,7 @@ export const silentLog: Log = {
 }
 
 function wrap(logger: pino.Logger): Log {
-  const at = (level: Exclude<LogLevel, 'silent'>) => (event: string, fields: LogFields = {}) => {
+  const at = (level: 'debug' | 'info' | 'warn' | 'error') => (event: string, fields: LogFields = {}) => {
     if (logger.isLevelEnabled(level)) logger[level](redact(fields, 0), event)
   }
   return {

@@ -1,5 +1,5 @@
 import { constants, setPriority } from 'node:os'
-import { createEngine, encodeImage, openRegistry } from '../engine/index.ts'
+import { createEngine, encodeImage, formatDevice, openRegistry } from '../engine/index.ts'
 import type { Engine, EngineOptions, ModelRegistry } from '../engine/index.ts'
 import { createLog } from './log.ts'
 import { DiskImageStore } from './storage/disk-image-store.ts'
@@ -8,7 +8,6 @@ import { IpcClaimer } from './worker/ipc-claimer.ts'
 import type { FromWorker, ToWorker, WorkerSettings } from './worker/ipc-messages.ts'
 import { warmUp } from './worker/warm-up.ts'
 import { Worker } from './worker/worker.ts'
-import { deviceName } from './worker/worker-status.ts'
 
 /** The parts of the engine a worker uses; tests bring their own. */
 export interface EngineParts {
@@ -73,7 +72,7 @@ async function work(settings: WorkerSettings, parts: EngineParts, engine: Engine
     encode: parts.encodeImage,
     store: new DiskImageStore({ folder: imageFolder, now: Date.now }),
     now: Date.now,
-    log: createLog({ level: logLevel }).with({ worker: name, device: deviceName(device) }),
+    log: createLog({ level: logLevel }).with({ worker: name, device: formatDevice(device) }),
   })
   void drained.then(withinMs => worker.drain(AbortSignal.timeout(withinMs)))
   await worker.run()

@@ -1,21 +1,46 @@
+import { availableParallelism, totalmem } from 'node:os'
 import { ModelType } from '../engine/index.ts'
-import type { Device, ModelRegistry } from '../engine/index.ts'
+import type { Device, DeviceReport, ModelRegistry } from '../engine/index.ts'
+import type { Config } from './config/generated/config.ts'
 import { StartError } from './start-error.ts'
 import type { WorkerSettings } from './worker/ipc-messages.ts'
 
 /** Models that are tried for the warm-up of a worker; more would keep a server with many broken ones from saying so. */
 const maxWarmUps = 5
 
-/** What all workers of a server are told alike. */
-export type CommonWorkerSettings = Omit<WorkerSettings, 'worker' | 'device' | 'warmUp' | 'capacity'>
+/** What a CUDA device has at least, where the driver's tool does not tell. */
+const assumedDeviceBytes = 8 * 2 ** 30
+
+/** What planning workers takes. */
+export interface WorkerPlan {
+  readonly config: Pick<Config, 'threads' | 'maxRows' | 'weightsBudgetBytes' | 'logLevel' | 'storage'>
+  readonly models: readonly string[]
+  readonly registry: ModelRegistry
+  readonly imageFolder: string
+  readonly devices: readonly Device[]
+  /** What was found about CUDA devices, where it was looked for. */
+  readonly report: DeviceReport | undefined
+}
 
 /** Makes the settings of each worker process. Throws a StartError when there is no checkpoint to serve. */
-export function planWorkers(registry: ModelRegistry, common: CommonWorkerSettings): (device: Device, worker: string) => WorkerSettings {
+export function planWorkers({ config, models, registry, imageFolder, devices, report }: WorkerPlan): (device: Device, worker: string) => WorkerSettings {
   const warmUp = registry.models.filter(({ type }) => type === ModelType.checkpoint).slice(0, maxWarmUps).map(({ air }) => air)
   if (warmUp.length === 0) throw new StartError(nothingToServe(registry))
-  // Twice as many results as rows: while some are encoded and stored, others already fill the batch.
-  const capacity = Math.max(2, common.maxRows * 2)
-  return (device, worker) => ({ ...common, worker, device, warmUp, capacity })
+  const { maxRows, logLevel } = config
+  return (device, worker) => ({
+    worker, device, models, warmUp, maxRows, imageFolder, logLevel,
+    // As many results as rows: with guidance half of them fill a run, and while some are encoded and stored others already step.
+    capacity: maxRows,
+    threads: config.threads || Math.max(1, Math.floor(availableParallelism() / devices.length)),
+    weightsBudgetBytes: config.weightsBudgetBytes || Math.floor(memoryOf(device, report) / 2),
+    imageTtlSeconds: config.storage.ttlSeconds,
+  })
+}
+
+function memoryOf(device: Device, report: DeviceReport | undefined): number {
+  if (device.type === 'cpu') return Math.min(totalmem(), process.constrainedMemory() || Infinity)
+  const found = report?.cuda.devices.find(({ index }) => index === device.index)
+  return found?.memoryMiB === undefined ? assumedDeviceBytes : found.memoryMiB * 2 ** 20
 }
 
 function nothingToServe({ broken }: ModelRegistry): string {

@@ -17,11 +17,13 @@ export interface MemoryQueueOptions {
   /** Most tasks that may wait, and most of one account. */
   readonly maxWaiting: number
   readonly maxWaitingPerAccount: number
-  /** How long a finished task can be read, at least. */
+  /** How long a finished task can be read. */
   readonly finishedRetentionMs: number
-  /** How long a taskUUID cannot be used again, at least; counted from the task's end. */
+  /** How long it can be read even when there are `maxTasks`. */
+  readonly minRetentionMs: number
+  /** How long a taskUUID cannot be used again, counted from the task's end. */
   readonly keyRetentionMs: number
-  /** Most tasks that are waiting, running or readable; beyond it nothing new is accepted. */
+  /** Most tasks that are waiting, running or readable; where none of them may go yet, nothing new is accepted. */
   readonly maxTasks: number
   /** Most keys of tasks that are no longer readable. */
   readonly maxKeys: number
@@ -170,13 +172,7 @@ export class MemoryQueue implements TaskQueue {
       const isWaitingForWork = this.#workers.isIdle(worker) && this.#desk.has(worker)
       if (!isWaitingForWork) await this.abandon(worker)
     }
-    for (const [id, entry] of this.#finished) {
-      const endedAt = entry.endedAt ?? now
-      if (endedAt + this.#options.finishedRetentionMs > now) break
-      this.#finished.delete(id)
-      this.#tasks.delete(id)
-      this.#keys.remember(id, entry.snapshot(), endedAt + this.#options.keyRetentionMs)
-    }
+    this.#forgetFinished(this.#options.finishedRetentionMs, Infinity)
     this.#keys.sweep(now)
   }
 
@@ -196,8 +192,22 @@ export class MemoryQueue implements TaskQueue {
   }
 
   #isFullFor(account: string): boolean {
-    const { maxTasks, maxWaiting, maxWaitingPerAccount } = this.#options
+    const { maxTasks, maxWaiting, maxWaitingPerAccount, minRetentionMs } = this.#options
+    if (this.#tasks.size >= maxTasks) this.#forgetFinished(minRetentionMs, 1)
     return this.#tasks.size >= maxTasks || this.waiting >= maxWaiting || this.#backlog.sizeOf(account) >= maxWaitingPerAccount
+  }
+
+  /** Makes finished tasks of at least this age unreadable, the oldest first; their keys stay taken. */
+  #forgetFinished(ageMs: number, atMost: number): void {
+    const now = this.#options.now()
+    let left = atMost
+    for (const [id, entry] of this.#finished) {
+      const endedAt = entry.endedAt ?? now
+      if (left-- <= 0 || endedAt + ageMs > now) break
+      this.#finished.delete(id)
+      this.#tasks.delete(id)
+      this.#keys.remember(id, entry.snapshot(), endedAt + this.#options.keyRetentionMs)
+    }
   }
 
   /** Grants waiting claims, longest waiting first, for as long as there is something to grant. */

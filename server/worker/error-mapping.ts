@@ -3,13 +3,19 @@ import type { ErrorBody } from '../../protocol/error-body.ts'
 import type { TaskRecord } from '../queue/task-record.ts'
 import { StorageError, StorageFault } from '../storage/storage-error.ts'
 
-/** What the engine calls a value, and what clients call it. */
-const wireNames: Readonly<Record<string, string>> = {
-  prompt: 'positivePrompt',
-  guidanceScale: 'CFGScale',
-  totalSteps: 'steps',
-  noiseScheduler: 'scheduler',
-}
+/** What the engine calls a value, what clients call it, and the code of its error. */
+const wireParameters = {
+  prompt: { parameter: 'positivePrompt', code: 'invalidPositivePrompt' },
+  negativePrompt: { parameter: 'negativePrompt', code: 'invalidNegativePrompt' },
+  model: { parameter: 'model', code: 'invalidModel' },
+  width: { parameter: 'width', code: 'invalidWidth' },
+  height: { parameter: 'height', code: 'invalidHeight' },
+  totalSteps: { parameter: 'steps', code: 'invalidSteps' },
+  noiseScheduler: { parameter: 'scheduler', code: 'invalidScheduler' },
+  guidanceScale: { parameter: 'CFGScale', code: 'invalidCFGScale' },
+  clipSkip: { parameter: 'clipSkip', code: 'invalidClipSkip' },
+  seed: { parameter: 'seed', code: 'invalidSeed' },
+} as const satisfies Readonly<Record<string, Pick<ErrorBody, 'parameter' | 'code'>>>
 
 /** The error a client gets for a task that failed. Nothing of an unexpected error's text goes out: it may name files. */
 export function toErrorBody(error: unknown, { taskType, taskUUID }: Pick<TaskRecord, 'taskType' | 'taskUUID'>): ErrorBody {
@@ -29,13 +35,12 @@ function describe(error: unknown): ErrorBody {
 }
 
 function describeEngineError(error: EngineError): ErrorBody {
-  const parameter = error.parameter && { parameter: wireNames[error.parameter] ?? error.parameter }
   switch (error.code) {
     case EngineErrorCode.invalidParameter:
-      return { code: 'invalidParameter', message: sentence(error.message), ...parameter }
+      return { ...wireParameterOf(error.parameter), message: sentence(error.message) }
     case EngineErrorCode.outOfMemory:
     case EngineErrorCode.inferenceError:
-      return { code: 'inferenceError', message: sentence(error.message), ...parameter }
+      return { code: 'inferenceError', message: sentence(error.message) }
     case EngineErrorCode.stopped:
       return { code: 'serviceUnavailable', message: 'The server is stopping.' }
     default: {
@@ -43,6 +48,11 @@ function describeEngineError(error: EngineError): ErrorBody {
       throw new Error(`Unknown engine error ${String(never)}`)
     }
   }
+}
+
+function wireParameterOf(name: string | undefined): Pick<ErrorBody, 'parameter' | 'code'> {
+  const known = Object.entries(wireParameters).find(([domainName]) => domainName === name)
+  return known?.[1] ?? { code: 'inferenceError' }
 }
 
 function sentence(text: string): string {

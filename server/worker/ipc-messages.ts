@@ -1,5 +1,6 @@
 import type { Device, RunReport } from '../../engine/index.ts'
 import type { ErrorBody } from '../../protocol/error-body.ts'
+import type { LogLevel } from '../log.ts'
 import type { CommittedResult, TaskRecord } from '../queue/task-record.ts'
 
 /** Everything a worker process is told when it starts; structured-cloneable. */
@@ -19,7 +20,7 @@ export interface WorkerSettings {
   readonly imageFolder: string
   /** Lifetime of a picture whose task says nothing. */
   readonly imageTtlSeconds: number
-  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  readonly logLevel: LogLevel
 }
 
 /** A lease on its way to the worker; the number names it on the way back. */

@@ -1,7 +1,8 @@
+import { formatDevice } from '../../engine/index.ts'
 import type { Device, RunReport } from '../../engine/index.ts'
 import { WorkerSupervisor } from './worker-supervisor.ts'
 import type { WorkerSupervisorOptions } from './worker-supervisor.ts'
-import { deviceName, WorkerState } from './worker-status.ts'
+import { WorkerState } from './worker-status.ts'
 import type { WorkerStatus } from './worker-status.ts'
 
 /** What a pool is made of. */
@@ -35,7 +36,7 @@ export class WorkerPool {
   /** Why no worker is ready, in one sentence for people; undefined when one is. */
   get unreadyReason(): string | undefined {
     if (this.isReady) return undefined
-    return this.statuses.map(({ device, reason }) => `${deviceName(device)}: ${reason ?? 'not ready'}`).join('; ')
+    return this.statuses.map(({ device, reason }) => `${formatDevice(device)}: ${reason ?? 'not ready'}`).join('; ')
   }
 
   start(): void {

@@ -21,8 +21,3 @@ export interface WorkerStatus {
   /** Restarts after a process that had been ready ended. */
   readonly restarts: number
 }
-
-/** A device's name for labels and messages. */
-export function deviceName(device: Device): string {
-  return device.type === 'cpu' ? 'cpu' : `cuda:${device.index}`
-}

@@ -1,10 +1,11 @@
+import { formatDevice } from '../../engine/index.ts'
 import type { Device, RunReport } from '../../engine/index.ts'
 import type { Log } from '../log.ts'
 import type { TaskClaimer } from '../queue/contract.ts'
 import { ClaimBridge } from './claim-bridge.ts'
 import type { FromWorker, WorkerSettings } from './ipc-messages.ts'
 import type { ForkWorker, WorkerProcess } from './worker-process.ts'
-import { deviceName, WorkerState } from './worker-status.ts'
+import { WorkerState } from './worker-status.ts'
 import type { WorkerStatus } from './worker-status.ts'
 
 /** When a worker that ended is started again, and when it is given up. */
@@ -120,7 +121,7 @@ export class WorkerSupervisor {
 
   #launch(): void {
     const { device, queue, fork, settings, log, now } = this.#options
-    const worker = `${deviceName(device)}#${++this.#incarnations}`
+    const worker = `${formatDevice(device)}#${++this.#incarnations}`
     const process = fork()
     const bridge = new ClaimBridge({ worker, queue, channel: process })
     const ended = new Promise<void>(resolve => process.onExit(how => {
@@ -140,7 +141,7 @@ export class WorkerSupervisor {
   #onMessage(incarnation: Incarnation, message: FromWorker): void {
     const { log, observer, device, now } = this.#options
     if (incarnation !== this.#current || this.#state === WorkerState.stopped) return
-    if (message.type === 'run') return observer.onRun(deviceName(device), message.report)
+    if (message.type === 'run') return observer.onRun(formatDevice(device), message.report)
     if (message.type === 'startFailed') incarnation.startError = message.reason
     if (message.type !== 'ready') return
     for (const { air, reason } of message.broken) log.warn('modelBroken', { model: air, reason })
@@ -177,10 +178,10 @@ export class WorkerSupervisor {
     const current = this.#current
     if (!current) return
     if (now() - current.heardAt >= policy.stalledAfterMs) {
-      log.error('workerStalled', { device: deviceName(device), pid: current.process.pid, silentMs: now() - current.heardAt })
+      log.error('workerStalled', { device: formatDevice(device), pid: current.process.pid, silentMs: now() - current.heardAt })
       return current.process.kill()
     }
-    void current.bridge.renew().catch((error: unknown) => log.error('leasesNotRenewed', { device: deviceName(device), error }))
+    void current.bridge.renew().catch((error: unknown) => log.error('leasesNotRenewed', { device: formatDevice(device), error }))
   }
 
   #to(next: WorkerState, reason: string | undefined): void {
@@ -189,7 +190,7 @@ export class WorkerSupervisor {
     this.#reason = reason
     const { status } = this
     const level = next === WorkerState.failed ? 'error' : next === WorkerState.backingOff ? 'warn' : 'info'
-    this.#options.log[level]('workerState', { device: deviceName(status.device), state: next, pid: status.pid, reason })
+    this.#options.log[level]('workerState', { device: formatDevice(status.device), state: next, pid: status.pid, reason })
     this.#options.observer.onStateChange(status)
   }
 }

@@ -20,7 +20,7 @@ const model = 'local:sd1-tiny@1'
 async function setUp(t: Test) {
   const folder = join(t.testdir(), 'images')
   const now = () => performance.now()
-  const queue = new MemoryQueue({ ...testLimits, maxTasks: 1000, maxKeys: 1000, now })
+  const queue = new MemoryQueue({ ...testLimits, minRetentionMs: 0, maxTasks: 1000, maxKeys: 1000, now })
   const store = new DiskImageStore({ folder, now: Date.now })
   await store.start()
   const waiters = new Set<() => void>()
@@ -72,8 +72,9 @@ async function setUp(t: Test) {
   return { pool, queue, run, pixelsOf, untilReports, reports }
 }
 
+const { pool, queue, run, pixelsOf, untilReports, reports } = await setUp(t)
+
 t.test('a real worker computes pictures that prompts and seeds decide', async t => {
-  const { run, pixelsOf, reports } = await setUp(t)
   const cup = makeTask({ model, results: 2, steps: 3, prompt: 'a red cup' })
   const again = makeTask({ model, results: 2, steps: 3, prompt: 'a red cup' })
   const other = makeTask({ model, results: 2, steps: 3, prompt: 'a blue house at night' })
@@ -89,7 +90,6 @@ t.test('a real worker computes pictures that prompts and seeds decide', async t 
 })
 
 t.test('a real worker killed in the middle of a task gives the same picture as one that was not', async t => {
-  const { pool, queue, run, pixelsOf, untilReports } = await setUp(t)
   const [reference] = await run(makeTask({ model, steps: 12 }))
   const killed = makeTask({ model, steps: 12 })
   const { imageUUID } = killed.results[0] ?? {}
@@ -105,10 +105,9 @@ t.test('a real worker killed in the middle of a task gives the same picture as o
 })
 
 t.test('a task for a model that is not there fails with the parameter\'s name, and one that is cancelled leaves', async t => {
-  const { queue, run, untilReports } = await setUp(t)
   const [failed] = await run(makeTask({ model: 'local:none@1' }))
   t.match(failed, { status: 'failed', error: { code: 'modelUnavailable', parameter: 'model' } })
-  const long = makeTask({ model, steps: 1000 })
+  const long = makeTask({ model, steps: 500 })
   const running = run(long)
   await untilReports(reports => reports.some(({ stage, generations }) => stage === 'denoise' && generations.includes(long.results[0]?.imageUUID ?? '')))
   await queue.cancel(long.key)

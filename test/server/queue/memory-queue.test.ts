@@ -1,12 +1,13 @@
 import t from 'tap'
 import { MemoryQueue } from '../../../server/queue/memory-queue.ts'
 import type { MemoryQueueOptions } from '../../../server/queue/memory-queue.ts'
+import type { TaskRecord } from '../../../server/queue/task-record.ts'
 import { testLimits, testQueue } from './conformance.ts'
 import { makeTask, resultOf } from './task-fixture.ts'
 
 function makeQueue(limits: Partial<MemoryQueueOptions> = {}) {
   let now = 0
-  const queue = new MemoryQueue({ ...testLimits, maxTasks: 10_000, maxKeys: 10_000, ...limits, now: () => now })
+  const queue = new MemoryQueue({ ...testLimits, maxTasks: 10_000, maxKeys: 10_000, minRetentionMs: testLimits.finishedRetentionMs / 2, ...limits, now: () => now })
   const pass = async (ms: number) => {
     now += ms
     await queue.sweep()
@@ -20,7 +21,7 @@ testQueue('memory queue', async t => {
   return harness
 })
 
-t.test('at most maxTasks are held, readable ones included, and no readable one is dropped for a new one', async t => {
+t.test('at most maxTasks are held, and finished ones are dropped for new ones only after their guaranteed time', async t => {
   const { queue, pass } = makeQueue({ maxTasks: 3 })
   const tasks = [makeTask(), makeTask(), makeTask()]
   for (const task of tasks) {
@@ -29,8 +30,11 @@ t.test('at most maxTasks are held, readable ones included, and no readable one i
   }
   t.strictSame(await queue.submit(makeTask()), { type: 'full' })
   for (const task of tasks) t.equal((await queue.read(task.key))?.status, 'cancelled')
-  await pass(testLimits.finishedRetentionMs)
+  await pass(testLimits.finishedRetentionMs / 2)
   t.strictSame(await queue.submit(makeTask()), { type: 'accepted' })
+  const kept = await Promise.all(tasks.map(async task => (await queue.read(task.key))?.status))
+  t.strictSame(kept, [undefined, 'cancelled', 'cancelled'])
+  t.match(await queue.submit(tasks[0] as TaskRecord), { type: 'conflict', existing: { status: 'cancelled' } })
 })
 
 t.test('at most maxKeys keys are remembered, the youngest', async t => {

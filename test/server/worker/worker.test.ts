@@ -14,7 +14,7 @@ import { makeTask } from '../queue/task-fixture.ts'
 import { FakeEngine, fakeEncode } from './fake-engine.ts'
 
 function setUp(t: Test, options: Partial<WorkerOptions> = {}) {
-  const queue = new MemoryQueue({ ...testLimits, maxTasks: 1000, maxKeys: 1000, now: () => 0 })
+  const queue = new MemoryQueue({ ...testLimits, minRetentionMs: 0, maxTasks: 1000, maxKeys: 1000, now: () => 0 })
   const stored = new Map<string, { image: StoredImage; bytes: Uint8Array }>()
   const started: GenerationRequest[] = []
   const ends = new Map<string, TaskSnapshot>()
@@ -100,7 +100,7 @@ t.test('each failure reaches the client with its code and parameter, and without
   const { end, submitAll } = setUp(t)
   const expected = {
     engineError: { code: 'inferenceError', message: 'The picture has values that are no numbers.' },
-    badScheduler: { code: 'invalidParameter', parameter: 'scheduler' },
+    badScheduler: { code: 'invalidScheduler', parameter: 'scheduler' },
     outOfMemory: { code: 'inferenceError', message: /memory/ },
     modelError: { code: 'modelUnavailable', parameter: 'model', message: /a tensor is missing/ },
     bug: { code: 'processingFailed' },
