@@ -72,7 +72,9 @@ export class PromptEncoder {
       throw new EngineError('invalidParameter', message, { parameter: 'clipSkip' })
     }
     const chunksOf = (parameter: 'prompt' | 'negativePrompt', clipSkip: number): readonly Chunk[] =>
-      tokenize(tokenizer, request, parameter).map((tokens) => ({ key: `${model.spec.air} ${clipSkip} ${tokens.join(',')}`, tokens, clipSkip }))
+      tokenize(tokenizer, request, parameter).map((tokens) => {
+        return { key: `${model.spec.air} ${clipSkip} ${tokens.join(',')}`, tokens, clipSkip }
+      })
     const prompt = chunksOf('prompt', request.clipSkip)
     return hasGuidance(request) ? { prompt, negativePrompt: chunksOf('negativePrompt', 0) } : { prompt }
   }

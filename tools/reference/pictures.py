@@ -108,7 +108,8 @@ def requests():
         listed.append({
             'model': model, 'prompt': PROMPTS[number % len(PROMPTS)], 'negativePrompt': NEGATIVE[number % len(NEGATIVE)],
             'width': width, 'height': height, 'totalSteps': 5 + number % 4, 'noiseScheduler': 'Default',
-            'guidanceScale': (5, 1, 2.5, 7.5, 3)[number % 5], 'clipSkip': (0, 0, 1, 0, 2)[(number // 2) % 5], 'seed': 1000 + 7 * number, **fields,
+            'guidanceScale': (5, 1, 2.5, 7.5, 3)[number % 5], 'clipSkip': (0, 0, 1, 0, 2)[(number // 2) % 5],
+            'seed': 1000 + 7 * number, **fields,
         })
 
     for model in MODELS:

@@ -53,7 +53,12 @@ export function fakeNoiseSource(seed: number): NoiseSource {
   }
 }
 
-function session(name: 'textEncoder' | 'unet' | 'vaeDecoder', outputs: readonly string[], compute: (feeds: Feeds) => Record<string, Tensor>, before: BeforeRun): ModelSession {
+function session(
+  name: Parameters<BeforeRun>[0],
+  outputs: readonly string[],
+  compute: (feeds: Feeds) => Record<string, Tensor>,
+  before: BeforeRun,
+): ModelSession {
   return {
     name,
     inputs: [],
@@ -72,7 +77,9 @@ function encodeText(feeds: Feeds): Record<string, Tensor> {
   const states = (layer: number): Tensor => ({
     dtype: 'float32',
     dims: [rows, chunkLength, contextSize],
-    data: Float32Array.from({ length: ids.length * contextSize }, (_, i) => Math.sin(Number(ids[Math.floor(i / contextSize)]) * (1 + (i % contextSize)) + layer)),
+    data: Float32Array.from({ length: ids.length * contextSize }, (_, i) => {
+      return Math.sin(Number(ids[Math.floor(i / contextSize)]) * (1 + (i % contextSize)) + layer)
+    }),
   })
   return { hidden_states_0: states(0), hidden_states_1: states(1) }
 }

@@ -32,7 +32,8 @@ export async function referenceEngine(options: Partial<EngineOptions> = {}): Pro
 export async function referencePictures(): Promise<readonly ReferencePicture[]> {
   const { models } = await referenceRegistry()
   const airs = new Map(models.map((model) => [basename(model.path), model.air]))
-  const listed = JSON.parse(await readFile(`${reference}pictures/requests.json`, 'utf8')) as readonly Omit<GenerationRequest, 'id' | 'owner'>[]
+  type Listed = Omit<GenerationRequest, 'id' | 'owner'>
+  const listed = JSON.parse(await readFile(`${reference}pictures/requests.json`, 'utf8')) as readonly Listed[]
   return Promise.all(listed.map(async (fields, number) => {
     const id = String(number).padStart(3, '0')
     const { data, info } = await sharp(`${reference}pictures/${id}.png`).raw().toBuffer({ resolveWithObject: true })
@@ -53,7 +54,9 @@ export function compare(actual: RgbImage, expected: RgbImage): { readonly larges
   let pixelsWithinOne = 0
   for (let pixel = 0; pixel < expected.data.length; pixel += 3) {
     let difference = 0
-    for (let i = pixel; i < pixel + 3; i++) difference = Math.max(difference, Math.abs((actual.data[i] as number) - (expected.data[i] as number)))
+    for (let i = pixel; i < pixel + 3; i++) {
+      difference = Math.max(difference, Math.abs((actual.data[i] as number) - (expected.data[i] as number)))
+    }
     largest = Math.max(largest, difference)
     if (difference <= 1) pixelsWithinOne += 1
   }
