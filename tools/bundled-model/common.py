@@ -3,7 +3,6 @@
 import os
 import random
 import time
-from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -119,8 +118,3 @@ def load(name, missing_ok=False):
     if missing_ok and not os.path.exists(path):
         return None
     return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def nothing():
-    """A context that does nothing."""
-    return nullcontext()

@@ -9,8 +9,6 @@ import os
 import shutil
 import tempfile
 
-from diffusers import DPMSolverMultistepScheduler
-
 from cache_latents import load_frozen
 from common import load, work_path
 from train_unet import SCHEDULE, build_unet
@@ -25,10 +23,10 @@ INDEX = {"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.30.0
          **PARTS}
 
 
-def scheduler():
-    """The default noise scheduler that ships with the weights."""
-    return DPMSolverMultistepScheduler(**SCHEDULE, algorithm_type="dpmsolver++", solver_order=2,
-                                       timestep_spacing="trailing", steps_offset=0)
+# The noise scheduler that ships; keys left out have the class's defaults.
+SCHEDULER = {"_class_name": "DPMSolverMultistepScheduler", "_diffusers_version": "0.30.0", **SCHEDULE,
+             "algorithm_type": "dpmsolver++", "solver_order": 2, "solver_type": "midpoint", "lower_order_final": True,
+             "final_sigmas_type": "zero", "timestep_spacing": "trailing", "steps_offset": 0}
 
 
 def export(weights, folder):
@@ -41,12 +39,11 @@ def export(weights, folder):
         unet.half().save_pretrained(f"{fresh}/unet")
         vae.half().save_pretrained(f"{fresh}/vae")
         text.half().save_pretrained(f"{fresh}/text_encoder")
-        scheduler().save_pretrained(f"{fresh}/scheduler")
         shutil.copytree(work_path("tokenizer"), f"{fresh}/tokenizer")
-        with open(f"{fresh}/model_index.json", "w", encoding="utf-8") as file:
-            json.dump(INDEX, file, indent=2)
-            file.write("\n")
-        _drop_local_names(fresh)
+        _write(f"{fresh}/model_index.json", INDEX)
+        os.mkdir(f"{fresh}/scheduler")
+        _write(f"{fresh}/scheduler/scheduler_config.json", SCHEDULER)
+        _tidy_configs(fresh)
         for at, _, names in os.walk(fresh):
             target = os.path.join(folder, os.path.relpath(at, fresh))
             os.makedirs(target, exist_ok=True)
@@ -55,16 +52,23 @@ def export(weights, folder):
                 os.replace(os.path.join(at, name), os.path.join(target, name))
 
 
-def _drop_local_names(folder):
-    """Take out of the configs what names the machine they were written on."""
+def _write(path, config):
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(config, file, indent=2, allow_nan=False)
+        file.write("\n")
+
+
+def _tidy_configs(folder):
+    """Take out what names the training machine; ask for float32, in which the parts agree when loaded."""
     for part in ("unet", "vae", "text_encoder"):
         path = f"{folder}/{part}/config.json"
         with open(path, encoding="utf-8") as file:
             config = json.load(file)
         config.pop("_name_or_path", None)
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(config, file, indent=2, sort_keys=True)
-            file.write("\n")
+        if part == "text_encoder":
+            config.pop("dtype", None)
+            config["torch_dtype"] = "float32"
+        _write(path, config)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Newton-Schulz iterations, so that every direction of the weight learns at the sa
 """
 
 import torch
+import torch.distributed as dist
 
 
 def _orthogonal(matrices, steps=5):
@@ -18,7 +19,7 @@ def _orthogonal(matrices, steps=5):
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum, orthogonalised; weights of the same shape are treated together."""
+    """Momentum, orthogonalised; weights of the same shape together, shared out over the processes."""
 
     def __init__(self, parameters, lr, momentum=0.95, decay=0.01):
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "decay": decay})
@@ -30,23 +31,43 @@ class Muon(torch.optim.Optimizer):
             for p in group["params"]:
                 if p.grad is not None:
                     by_shape.setdefault((p.shape[0], p.numel() // p.shape[0]), []).append(p)
-            for shape, members in by_shape.items():
-                self._step_shape(group, shape, members)
+            members = [p for shape in by_shape.values() for p in shape]
+            updates = {}
+            for shape, same in by_shape.items():
+                updates.update(self._own_share(group, shape, same))
+            self._apply(group, members, self._shared(members, updates))
 
-    def _step_shape(self, group, shape, members):
-        updates = []
-        for p in members:
+    def _own_share(self, group, shape, members):
+        """Move the momenta, and orthogonalise those that are this process's part of the work."""
+        world, rank = (dist.get_world_size(), dist.get_rank()) if dist.is_initialized() else (1, 0)
+        own, updates = [], []
+        for i, p in enumerate(members):
             state = self.state[p]
             if not state:
                 state["momentum"] = torch.zeros_like(p)
             state["momentum"].lerp_(p.grad, 1 - group["momentum"])
-            update = p.grad.lerp(state["momentum"], group["momentum"]).reshape(shape)
-            updates.append(update.T if shape[0] > shape[1] else update)
+            if (i + shape[0]) % world == rank or world == 1:
+                update = p.grad.lerp(state["momentum"], group["momentum"]).reshape(shape)
+                own.append(p)
+                updates.append(update.T if shape[0] > shape[1] else update)
+        if not own:
+            return {}
         scale = max(1.0, shape[0] / shape[1]) ** 0.5
-        for p, update in zip(members, _orthogonal(torch.stack(updates))):
-            update = update.T if shape[0] > shape[1] else update
+        results = _orthogonal(torch.stack(updates)) * scale
+        return {p: (u.T if shape[0] > shape[1] else u).reshape(p.shape) for p, u in zip(own, results)}
+
+    def _shared(self, members, updates):
+        """All updates, in the order of members, put together from every process's part."""
+        if not dist.is_initialized() or dist.get_world_size() == 1:
+            return [updates[p] for p in members]
+        flat = torch.cat([updates[p].reshape(-1) if p in updates else torch.zeros(p.numel()) for p in members])
+        dist.all_reduce(flat)
+        return [part.view_as(p) for part, p in zip(flat.split([p.numel() for p in members]), members)]
+
+    def _apply(self, group, members, updates):
+        for p, update in zip(members, updates):
             p.mul_(1 - group["lr"] * group["decay"])
-            p.add_(update.reshape(p.shape), alpha=-group["lr"] * scale)
+            p.add_(update, alpha=-group["lr"])
 
 
 class Pair:

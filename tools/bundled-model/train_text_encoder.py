@@ -8,7 +8,6 @@ the left or top and of the one at the right or bottom.
 """
 
 import argparse
-import time
 
 import torch
 import torch.nn.functional as F
@@ -94,7 +93,7 @@ def train(rank, world, options):
         model.load_state_dict(state)
     broadcast_from_first(model, world)
     optimizer, ema = Pair(model, 0.01, 1e-3), Ema(model, 150)
-    clock, step, tick = Clock(options.minutes, world), 0, time.time()
+    clock, step = Clock(options.minutes, world), 0
     while (share := clock.share()) < 1:
         # Mostly short paddings, which cost little; the full length often enough to hold there too.
         length = LENGTH if step % 4 == 0 else 32

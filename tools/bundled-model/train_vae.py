@@ -124,13 +124,13 @@ def train(rank, world, options):
     broadcast_from_first(model, world)
     optimizer, ema = Pair(model, 0.01, 1e-3), Ema(model, 300)
     clock, step, shown, tick = Clock(options.minutes, world), 0, {}, time.time()
-    frozen_rows = slice(4, None)
+    log_variance_rows = slice(4, None)
     while (share := clock.share()) < 1:
         size, batch = (128, options.batch) if share < 0.8 else (256, max(1, options.batch // 4))
         terms = losses(model, pictures(random, batch, size))
         sum(terms.values()).backward()
-        model.vae.quant_conv.weight.grad[frozen_rows] = 0
-        model.vae.quant_conv.bias.grad[frozen_rows] = 0
+        model.vae.quant_conv.weight.grad[log_variance_rows] = 0
+        model.vae.quant_conv.bias.grad[log_variance_rows] = 0
         average_gradients(list(model.parameters()), world)
         optimizer.step(warm_then_cool(share, step, 30, 0.5))
         ema.update(model)

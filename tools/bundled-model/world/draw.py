@@ -39,8 +39,8 @@ def _paint(scene, random, look, size):
         jitter = 0.05 if scene.layout == "one" else 0.025
         centre = (x + random.uniform(-jitter, jitter), y + random.uniform(-jitter, jitter))
         radius = RADIUS[scene.layout] * grow * random.uniform(0.96, 1.04)
-        parts = [(role, _place(points, centre, radius, random_state) * size) for random_state in
-                 (_pose(random),) for role, points in SHAPES[kind]]
+        pose = _pose(random)
+        parts = [(role, _place(points, centre, radius, pose) * size) for role, points in SHAPES[kind]]
         picture = _PAINTERS[look](picture, parts, _jittered(COLOURS[colour], random), size)
     return picture
 
