@@ -51,7 +51,8 @@ export class WeightsBudget {
   /** Releases models until `bytes` more fit; waits for holds to end where that is needed. */
   async makeRoom(bytes: number, air: string): Promise<void> {
     if (bytes > this.#bytes) {
-      throw new ModelError(`${air} takes ${gigabytes(bytes)} of weights, more than the ${gigabytes(this.#bytes)} that may be open at once`)
+      const limit = `the ${gigabytes(this.#bytes)} that may be open at once`
+      throw new ModelError(`${air} takes ${gigabytes(bytes)} of weights, more than ${limit}; raise the weights budget to use it`)
     }
     while (this.#openBytes() + bytes > this.#bytes) {
       if (this.#closed) throw this.#closed
