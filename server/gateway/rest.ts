@@ -1,0 +1,125 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createError, encodeData, encodeErrors, httpStatusOf, parseFrame } from '../../protocol/index.ts'
+import type { ErrorBody, ParsedElement } from '../../protocol/index.ts'
+import type { Authenticator, Principal } from '../access/principal.ts'
+import { refuseRepeats } from '../tasks/refuse-repeats.ts'
+import type { TaskDesk } from '../tasks/task-desk.ts'
+import type { FailureLimiter } from './failure-limiter.ts'
+import { BodyEncodingError, BodyTooLargeError, readBody } from './read-body.ts'
+
+/** What REST needs. */
+export interface RestOptions {
+  readonly authenticator: Authenticator
+  readonly desk: TaskDesk
+  readonly wrongKeys: FailureLimiter
+  readonly maxBodyBytes: number
+  readonly maxTasksPerFrame: number
+  readonly strictParameters: boolean
+  readonly makeUuid: () => string
+}
+
+/** What one element of the body leads to. */
+interface Answer {
+  readonly items: readonly object[]
+  readonly error?: ErrorBody
+}
+
+/**
+ * Answers a posted array of tasks with one body, when all of them have ended. A client that hangs up cancels them.
+ * With any error the answer is the errors alone, under the status of the first: clients take a body with both for either;
+ * what the other tasks gave is read with getResponse.
+ */
+export async function serveTasks(request: IncomingMessage, response: ServerResponse, baseUrl: string, options: RestOptions): Promise<void> {
+  const elements = await readElements(request, options)
+  const { principal, error, hasAuthentication } = identify(request, elements, options)
+  if (!principal) return send(response, [{ items: [], error }])
+  const work = elements.filter(element => !isAuthentication(element))
+  if (hasAuthentication && work.length === 0) {
+    return send(response, [{ items: [{ taskType: 'authentication', connectionSessionUUID: options.makeUuid() }] }])
+  }
+  const hungUp = new AbortController()
+  response.on('close', () => hungUp.abort(new Error('The client hung up')))
+  send(response, await Promise.all(work.map(element => answer(element, principal, baseUrl, options.desk, hungUp.signal))))
+}
+
+async function readElements(request: IncomingMessage, options: RestOptions): Promise<readonly ParsedElement[]> {
+  const { maxBodyBytes, maxTasksPerFrame, strictParameters } = options
+  try {
+    return refuseRepeats(parseFrame(await readBody(request, maxBodyBytes), { maxTasksPerFrame, strictParameters }))
+  } catch (error) {
+    if (error instanceof BodyTooLargeError) return [{ type: 'error', error: createError('maxRequestSizeExceeded', { expected: `at most ${maxBodyBytes} bytes`, max: maxBodyBytes }) }]
+    if (error instanceof BodyEncodingError) return [{ type: 'error', error: createError('invalidJSON', { reason: 'it is not UTF-8' }) }]
+    throw error
+  }
+}
+
+function isAuthentication(element: ParsedElement): boolean {
+  return element.type === 'task' ? element.task.type === 'authentication' : element.error.taskType === 'authentication'
+}
+
+interface Identity {
+  readonly principal?: Principal
+  /** What to answer where there is no principal. */
+  readonly error: ErrorBody
+  /** True when the body holds an authentication element. */
+  readonly hasAuthentication: boolean
+}
+
+/** The key is that of an authentication element in front, or the header's. A body that cannot be read says so before it asks for a key. */
+function identify(request: IncomingMessage, elements: readonly ParsedElement[], { authenticator, wrongKeys }: RestOptions): Identity {
+  const [first] = elements
+  const hasAuthentication = first !== undefined && isAuthentication(first)
+  if (first?.type === 'error' && (hasAuthentication || first.error.taskType === undefined)) return { error: first.error, hasAuthentication }
+  const about = { parameter: 'apiKey', type: 'string', taskType: 'authentication' }
+  const bearer = /^Bearer +(\S.*)$/i.exec(request.headers.authorization ?? '')?.[1]?.trim()
+  const key = first?.type === 'task' && first.task.type === 'authentication' ? first.task.request.apiKey : bearer
+  if (key === undefined) return { error: createError('missingApiKey', { ...about, ...nameOf(first) }), hasAuthentication }
+  const principal = authenticator.authenticate(key)
+  if (principal) return { principal, error: createError('invalidApiKey'), hasAuthentication }
+  wrongKeys.fail(request.socket.remoteAddress ?? '')
+  return { error: createError('invalidApiKey', about), hasAuthentication }
+}
+
+/** The error of a missing key carries the name of the first task. */
+function nameOf(element: ParsedElement | undefined): { readonly taskType?: string; readonly taskUUID?: string } {
+  if (element?.type !== 'task' || !('taskUUID' in element.task.request)) return {}
+  return { taskType: element.task.taskType, taskUUID: element.task.request.taskUUID }
+}
+
+async function answer(element: ParsedElement, { account }: Principal, baseUrl: string, desk: TaskDesk, hungUp: AbortSignal): Promise<Answer> {
+  if (element.type === 'error') return { items: [], error: element.error }
+  const { task } = element
+  switch (task.type) {
+    case 'authentication':
+      return { items: [] }
+    case 'ping':
+      return { items: [{ taskType: 'ping', pong: true }] }
+    case 'imageInference':
+      return desk.collect(task, account, baseUrl, hungUp)
+    case 'getResponse': {
+      const polled = await desk.poll(task, account)
+      return polled.type === 'data' ? { items: polled.items } : { items: [], error: polled.error }
+    }
+    default: {
+      const never: never = task
+      throw new Error(`Unknown task ${JSON.stringify(never)}`)
+    }
+  }
+}
+
+function send(response: ServerResponse, answers: readonly Answer[]): void {
+  if (response.destroyed) return
+  const items = answers.flatMap(answer => answer.items)
+  const [first, ...more] = answers.flatMap(({ error }) => error ? [error] : [])
+  response.setHeader('Content-Type', 'application/json; charset=utf-8')
+  if (!first) {
+    response.writeHead(200).end(encodeData(items))
+    return
+  }
+  const status = httpStatusOf(first.code)
+  if (status === 429 || status === 503) response.setHeader('Retry-After', '1')
+  if (status === 401) response.setHeader('WWW-Authenticate', 'Bearer')
+  // A body that was not read to its end cannot be followed by another request.
+  if (status === 413) response.setHeader('Connection', 'close')
+  response.writeHead(status).end(encodeErrors([first, ...more], { withSingular: true }))
+}

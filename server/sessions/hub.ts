@@ -1,0 +1,108 @@
+import type { Clock } from '../clock.ts'
+import type { TaskRecord } from '../queue/task-record.ts'
+import { AccountQuota } from './account-quota.ts'
+import type { OutboxFrame } from './outbox-item.ts'
+import { Session } from './session.ts'
+import type { SessionLimits } from './session.ts'
+
+/** Caps and times of all sessions. */
+export interface HubLimits extends SessionLimits {
+  /** How long a session waits for its client to come back. */
+  readonly resumeMs: number
+  readonly maxItemsPerAccount: number
+  /** Sessions of one account without a socket; beyond it the oldest one goes, an empty one first. */
+  readonly maxDetachedPerAccount: number
+}
+
+/** What a hub is made of. */
+export interface HubOptions {
+  readonly limits: HubLimits
+  readonly clock: Clock
+  /** Makes the UUID of a session: a capability, so it has to be unguessable. */
+  readonly makeUuid: () => string
+  readonly encode: (frame: OutboxFrame) => Promise<string>
+  /** Called with the tasks that an expired session was still following. */
+  readonly onExpired: (tasks: readonly TaskRecord[]) => void
+}
+
+/** The registry of live sessions. It starts no timer: its owner calls `sweep`. */
+export class Hub {
+  readonly #options: HubOptions
+  readonly #sessions = new Map<string, Session>()
+  readonly #quota: AccountQuota
+
+  constructor(options: HubOptions) {
+    this.#options = options
+    this.#quota = new AccountQuota(options.limits.maxItemsPerAccount)
+  }
+
+  /** Live sessions, attached or not. */
+  get size(): number {
+    return this.#sessions.size
+  }
+
+  /** Sessions that wait for their client to come back. */
+  get detached(): number {
+    let count = 0
+    for (const session of this.#sessions.values()) if (session.detachedAt !== undefined) count++
+    return count
+  }
+
+  /** Items owed and reserved, of all sessions. */
+  get items(): number {
+    return this.#quota.size
+  }
+
+  /**
+   * The account's session of that UUID, or a fresh one. Unknown, expired and foreign UUIDs get the same answer,
+   * so that nobody learns whose a UUID is.
+   */
+  open(account: string, uuid: unknown): Session {
+    const known = typeof uuid === 'string' ? this.find(uuid) : undefined
+    if (known?.account === account && !this.#isExpired(known)) return known
+    const { limits, clock, encode, makeUuid } = this.#options
+    const session = new Session({ uuid: makeUuid(), account, limits, quota: this.#quota, clock, encode })
+    this.#sessions.set(session.uuid, session)
+    return session
+  }
+
+  find(uuid: string): Session | undefined {
+    return this.#sessions.get(uuid.toLowerCase())
+  }
+
+  /** Expires what nobody came back for and ends sockets that do not confirm. */
+  sweep(): void {
+    for (const session of this.#sessions.values()) {
+      if (this.#isExpired(session)) this.#expire(session)
+      else session.checkProgress()
+    }
+  }
+
+  /** Keeps an account's waiting sessions within their cap; called when a socket is gone. */
+  trim(account: string): void {
+    const waiting = [...this.#sessions.values()]
+      .filter(session => session.account === account && session.detachedAt !== undefined)
+      .sort((a, b) => (a.detachedAt ?? 0) - (b.detachedAt ?? 0))
+    const surplus = waiting.length - this.#options.limits.maxDetachedPerAccount
+    if (surplus <= 0) return
+    const emptyFirst = [...waiting.filter(({ size }) => size === 0), ...waiting.filter(({ size }) => size > 0)]
+    for (const session of emptyFirst.slice(0, surplus)) this.#expire(session)
+  }
+
+  /** Lets go of all sessions; their tasks go on. */
+  clear(): void {
+    for (const session of this.#sessions.values()) session.expire()
+    this.#sessions.clear()
+  }
+
+  #isExpired(session: Session): boolean {
+    const { detachedAt } = session
+    return detachedAt !== undefined && this.#options.clock.now() - detachedAt >= this.#options.limits.resumeMs
+  }
+
+  #expire(session: Session): void {
+    this.#sessions.delete(session.uuid)
+    const tasks = session.expire()
+    if (tasks.length > 0) this.#options.onExpired(tasks)
+  }
+}

@@ -1,0 +1,135 @@
+import { ModelType, noiseSchedulerNames, resolveNoiseScheduler } from '../../engine/index.ts'
+import type { ModelRegistry, ModelSpec } from '../../engine/index.ts'
+import { createError } from '../../protocol/index.ts'
+import type { ErrorBody, ErrorCode, ErrorDetails, ImageInferenceRequest, TaskOf } from '../../protocol/index.ts'
+import type { OutputOptions, TaskKey, TaskRecord } from '../queue/task-record.ts'
+import { imageUuidOf } from './image-uuid.ts'
+import type { PriceTable } from './price-table.ts'
+
+/** What planning a task needs beside the task. */
+export interface PlanContext {
+  readonly models: ModelRegistry
+  readonly prices: PriceTable
+  /** Makes imageUUIDs unguessable. */
+  readonly imageSecret: Uint8Array
+  /** Most pixels × steps × results of one task. */
+  readonly maxPixelSteps: number
+  /** A whole number from 0 to below `limit`. */
+  readonly randomInteger: (limit: number) => number
+  /** Wall clock, ms since the epoch. */
+  readonly now: () => number
+}
+
+/** Whose task it is and where its results go. */
+export interface TaskOrigin {
+  readonly account: string
+  readonly sessionUUID?: string
+  /** Scheme, host and path prefix under which this client reaches the gateway, no trailing slash. */
+  readonly baseUrl: string
+}
+
+export type Plan =
+  | { readonly type: 'planned'; readonly record: TaskRecord }
+  | { readonly type: 'refused'; readonly error: ErrorBody }
+
+/** Used where neither the request nor its model says anything; the values of the published API. */
+const fallbacks = { steps: 20, CFGScale: 7, scheduler: 'Default' } as const
+
+/** Asks for a picture without a prompt. */
+const blankPrompt = '__BLANK__'
+
+/** Seeds are kept below this, so that every JSON reader gets them exactly. Only their low 32 bits shape the noise. */
+const seedLimit = 2 ** 53
+
+/**
+ * Turns a validated imageInference task into a record with nothing left to decide: model found, defaults filled in,
+ * a seed and an imageUUID for each result. The wire's names end here.
+ */
+export function planImageInference({ taskType, request: task }: TaskOf<'imageInference'>, origin: TaskOrigin, context: PlanContext): Plan {
+  const refuse = ({ code, ...details }: Refusal): Plan =>
+    ({ type: 'refused', error: createError(code, { ...details, taskType, taskUUID: task.taskUUID }) })
+  const model = findModel(task.model, context.models)
+  if ('code' in model) return refuse(model)
+  const { width = model.defaults.width, height = model.defaults.height } = task
+  if (width === undefined) return refuse(missingSize('width'))
+  if (height === undefined) return refuse(missingSize('height'))
+  const noiseScheduler = task.scheduler ?? model.defaults.scheduler ?? fallbacks.scheduler
+  if (!resolveNoiseScheduler(noiseScheduler)) return refuse(unknownScheduler(noiseScheduler))
+  const totalSteps = task.steps ?? model.defaults.steps ?? fallbacks.steps
+  const count = task.numberResults
+  const refusal = checkCost(width * height * totalSteps, count, context.maxPixelSteps)
+  if (refusal) return refuse(refusal)
+  const key: TaskKey = { account: origin.account, taskUUID: task.taskUUID.toLowerCase() }
+  const record: TaskRecord = {
+    key,
+    taskUUID: task.taskUUID,
+    taskType,
+    ...(origin.sessionUUID && { sessionUUID: origin.sessionUUID }),
+    delivery: task.deliveryMethod,
+    request: {
+      model: model.air,
+      prompt: task.positivePrompt === blankPrompt ? '' : task.positivePrompt,
+      negativePrompt: task.negativePrompt === undefined || task.negativePrompt === blankPrompt ? '' : task.negativePrompt,
+      width, height, totalSteps, noiseScheduler,
+      guidanceScale: task.CFGScale ?? model.defaults.CFGScale ?? fallbacks.CFGScale,
+      clipSkip: task.clipSkip,
+    },
+    results: planResults(task.seed, count, key, context),
+    output: outputOf(task),
+    baseUrl: origin.baseUrl,
+    ...(task.includeCost && { costPerResult: context.prices.priceOf({ model: model.air, width, height, totalSteps }) }),
+    acceptedAt: context.now(),
+  }
+  return { type: 'planned', record }
+}
+
+/** Why a task is refused, without the names of the task. */
+interface Refusal extends Omit<ErrorDetails, 'taskType' | 'taskUUID'> {
+  readonly code: ErrorCode
+}
+
+function findModel(air: string, models: ModelRegistry): ModelSpec | Refusal {
+  const model = models.find(air)
+  const about = { parameter: 'model', type: 'string', value: air }
+  if (model?.type === ModelType.checkpoint) return model
+  if (model) return { code: 'invalidModel', ...about, expected: 'a checkpoint', value: `${air}, which is of type ${model.type}` }
+  const broken = models.broken.find(candidate => candidate.air.toLowerCase() === air.toLowerCase())
+  if (broken) return { code: 'modelUnavailable', ...about, reason: broken.reason.replace(/\.$/, '') }
+  const checkpoints = models.models.filter(({ type }) => type === ModelType.checkpoint)
+  return { code: 'modelNotFound', ...about, allowedValues: checkpoints.map(spec => spec.air) }
+}
+
+function missingSize(parameter: 'width' | 'height'): Refusal {
+  const code = parameter === 'width' ? 'invalidWidth' : 'invalidHeight'
+  return { code, parameter, type: 'integer', expected: 'given, because the model has none of its own', value: 'nothing', min: 128, max: 2048 }
+}
+
+function unknownScheduler(name: string): Refusal {
+  return { code: 'invalidScheduler', parameter: 'scheduler', type: 'string', expected: 'the name of a scheduler', value: JSON.stringify(name), allowedValues: noiseSchedulerNames }
+}
+
+/** A bound on what one task can keep a device busy with. */
+function checkCost(pixelSteps: number, count: number, max: number): Refusal | undefined {
+  if (pixelSteps * count <= max) return undefined
+  const about = { parameter: 'numberResults', type: 'integer', max: Math.floor(max / pixelSteps) }
+  return { code: 'maxTaskCostExceeded', ...about, expected: `at most ${max}`, value: String(pixelSteps * count) }
+}
+
+function planResults(seed: number | undefined, count: number, key: TaskKey, { imageSecret, randomInteger }: PlanContext): TaskRecord['results'] {
+  // crypto.randomInt draws below 2^48 only; two draws fill the whole range.
+  const first = seed ?? (randomInteger(2 ** 26) * 2 ** 27 + randomInteger(2 ** 27)) % (seedLimit - count)
+  return Array.from({ length: count }, (_, index) => ({
+    index,
+    seed: (first % seedLimit + index) % seedLimit,
+    imageUUID: imageUuidOf(imageSecret, key, index),
+  }))
+}
+
+function outputOf({ outputType, outputFormat, outputQuality, ttl }: ImageInferenceRequest): OutputOptions {
+  return {
+    types: outputType,
+    format: outputFormat,
+    quality: outputQuality,
+    ...(ttl !== undefined && { ttlSeconds: ttl }),
+  }
+}

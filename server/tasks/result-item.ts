@@ -1,0 +1,57 @@
+import { createError } from '../../protocol/index.ts'
+import type { Acknowledgement, ErrorBody, ImageResult } from '../../protocol/index.ts'
+import type { ImageStore } from '../storage/image-store.ts'
+import type { CommittedResult, TaskRecord } from '../queue/task-record.ts'
+
+/** File extension and media type of each format. */
+export const imageFormats = {
+  JPG: { extension: 'jpg', mediaType: 'image/jpeg' },
+  PNG: { extension: 'png', mediaType: 'image/png' },
+  WEBP: { extension: 'webp', mediaType: 'image/webp' },
+} as const
+
+/** The path under which the gateway serves pictures. */
+export const imagesPath = '/images/'
+
+/** The picture that a result names is not in the store any more. */
+export class PictureGoneError extends Error {
+  override readonly name = 'PictureGoneError'
+}
+
+/**
+ * Builds the item of a finished picture. Inline pictures are read from the store here, and live as long as the item.
+ * @throws PictureGoneError when an inline picture has expired.
+ */
+export async function buildResultItem(record: TaskRecord, result: CommittedResult, images: ImageStore, types: TaskRecord['output']['types'] = record.output.types): Promise<ImageResult> {
+  const { extension, mediaType } = imageFormats[result.format]
+  const base64 = types.every(type => type === 'URL') ? '' : await readBase64(images, result.imageUUID)
+  return {
+    taskType: record.taskType,
+    taskUUID: record.taskUUID,
+    imageUUID: result.imageUUID,
+    ...(types.includes('URL') && { imageURL: `${record.baseUrl}${imagesPath}${result.imageUUID}.${extension}` }),
+    ...(types.includes('base64Data') && { imageBase64Data: base64 }),
+    ...(types.includes('dataURI') && { imageDataURI: `data:${mediaType};base64,${base64}` }),
+    seed: result.seed,
+    status: 'success',
+    ...(record.costPerResult !== undefined && { cost: record.costPerResult }),
+  }
+}
+
+/** The item that says an async task was accepted: no picture, and nothing that a client could take for one. */
+export function buildAcknowledgement({ taskType, taskUUID }: TaskRecord): Acknowledgement {
+  return { taskType, taskUUID }
+}
+
+/** The error of a task whose picture was computed and cannot be read. */
+export function unreadable({ taskType, taskUUID }: Pick<TaskRecord, 'taskType' | 'taskUUID'>, error: unknown): ErrorBody {
+  if (error instanceof PictureGoneError) return createError('resultExpired', { taskType, taskUUID })
+  return createError('serviceUnavailable', { taskType, taskUUID, reason: 'the picture was computed and cannot be read from the image store' })
+}
+
+async function readBase64(images: ImageStore, imageUUID: string): Promise<string> {
+  const found = await images.read(imageUUID)
+  if (!found) throw new PictureGoneError('The picture has expired')
+  const { buffer, byteOffset, byteLength } = found.bytes
+  return Buffer.from(buffer, byteOffset, byteLength).toString('base64')
+}
