@@ -4,6 +4,7 @@ import type { NoiseScheduleConfig, NoiseSchedulerRun } from './noise-scheduler.t
 import { predNoiseFromAlpha } from './pred-original-sample.ts'
 import { assertRunnable, booleanSetting, choiceSetting, numberSetting } from './scheduler-settings.ts'
 import { type SolverLevel, solverSchedule } from './solver-schedule.ts'
+import { weightedSum } from './weighted-sum.ts'
 
 /** Runs shorter than this take their last steps at a lower order. */
 const SHORT_RUN = 15
@@ -46,11 +47,7 @@ export function createDeisRun(config: NoiseScheduleConfig, totalSteps: number): 
       const to = levels[evaluation + 1]
       const sampleWeight = f32(to.alpha / from.alpha)
       const weights = order === 1 ? [firstOrderWeight(from, to)] : polynomialWeights(levels, evaluation, order)
-      return sample.map((value, i) => {
-        let next = sampleWeight * value
-        for (let k = 0; k < weights.length; k++) next += weights[k] * outputs[k][i]
-        return next
-      })
+      return weightedSum([sample, ...outputs.slice(0, order)], [sampleWeight, ...weights])
     },
   }
 }

@@ -5,6 +5,7 @@ import type { NoiseScheduleConfig, NoiseSchedulerRun } from './noise-scheduler.t
 import { predNoiseFromAlpha, predOriginalFromAlpha } from './pred-original-sample.ts'
 import { assertRunnable, booleanSetting, choiceSetting, numberSetting } from './scheduler-settings.ts'
 import { type SolverLevel, solverSchedule } from './solver-schedule.ts'
+import { weightedSum } from './weighted-sum.ts'
 
 const ALGORITHMS = ['dpmsolver', 'dpmsolver++', 'sde-dpmsolver', 'sde-dpmsolver++'] as const
 type Algorithm = (typeof ALGORITHMS)[number]
@@ -50,8 +51,10 @@ export function createDpmMultistepRun(config: NoiseScheduleConfig, totalSteps: n
       // 2. Choose the order: it grows at the start and falls at the end.
       const order = orderOf(settings, evaluation, timesteps.length, outputs.length)
       // 3. Mix sample, model outputs and noise.
-      const fresh = isSde ? noise.next(sample.length) : undefined
-      return apply(mixOf(settings, levels, evaluation, order), sample, outputs, fresh)
+      const mix = mixOf(settings, levels, evaluation, order)
+      const known = [sample, ...outputs.slice(0, order)]
+      if (!isSde) return weightedSum(known, [mix.sample, ...mix.outputs])
+      return weightedSum([...known, noise.next(sample.length)], [mix.sample, ...mix.outputs, mix.noise])
     },
   }
 }
@@ -166,15 +169,4 @@ function baseOf(algorithm: Algorithm, from: SolverLevel, to: SolverLevel, h: num
       throw new Error(`unknown algorithm ${String(unknown)}`)
     }
   }
-}
-
-function apply(mix: Mix, sample: Float32Array, outputs: readonly Float32Array[], fresh: Float32Array | undefined): Float32Array {
-  const next = new Float32Array(sample.length)
-  for (let i = 0; i < next.length; i++) {
-    let value = mix.sample * sample[i]
-    for (let k = 0; k < mix.outputs.length; k++) value += mix.outputs[k] * outputs[k][i]
-    if (fresh !== undefined) value += mix.noise * fresh[i]
-    next[i] = value
-  }
-  return next
 }

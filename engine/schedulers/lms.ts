@@ -3,6 +3,7 @@ import type { NoiseScheduleConfig, NoiseSchedulerRun } from './noise-scheduler.t
 import { predOriginalFromSigma } from './pred-original-sample.ts'
 import { assertRunnable } from './scheduler-settings.ts'
 import { scaleToUnitVariance, sigmaSchedule } from './sigma-schedule.ts'
+import { weightedSum } from './weighted-sum.ts'
 
 /** Derivatives a step looks back on. */
 const ORDER = 4
@@ -26,7 +27,7 @@ export function createLmsRun(config: NoiseScheduleConfig, totalSteps: number): N
       derivatives.length = Math.min(derivatives.length, ORDER)
       // 2. Integrate the polynomial through the last derivatives up to the next sigma.
       const weights = derivatives.map((_, current) => lmsWeight(sigmas, evaluation, derivatives.length, current))
-      return sample.map((value, i) => derivatives.reduce((sum, known, k) => sum + weights[k] * known[i], value))
+      return weightedSum([sample, ...derivatives], [1, ...weights])
     },
   }
 }

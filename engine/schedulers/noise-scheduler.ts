@@ -33,7 +33,10 @@ export interface NoiseSource {
  */
 export interface NoiseScheduler {
   readonly name: string
-  /** Starts a run of `totalSteps` steps on a model's noise schedule. Throws a RangeError for a step count the algorithm cannot do. */
+  /**
+   * Starts a run of `totalSteps` steps on a model's noise schedule. Throws a RangeError for a step count the algorithm
+   * cannot do, a NoiseScheduleError for a noise schedule it cannot follow.
+   */
   createRun(config: NoiseScheduleConfig, totalSteps: number): NoiseSchedulerRun
 }
 
@@ -48,6 +51,7 @@ export interface NoiseSchedulerRun {
   /**
    * Takes the network's (guided) output for evaluation `evaluation` and returns the next sample.
    * Evaluations come in order, each once. May return a new array or `sample` itself, overwritten.
+   * A run may keep `sample` until the next evaluation, so the caller never writes to it; `modelOutput` is not kept.
    */
   step(modelOutput: Float32Array, evaluation: number, sample: Float32Array, noise: NoiseSource): Float32Array
 }

@@ -4,6 +4,7 @@ import type { NoiseScheduleConfig, NoiseSchedulerRun } from './noise-scheduler.t
 import { assertPredictionType } from './pred-original-sample.ts'
 import { assertRunnable, booleanSetting } from './scheduler-settings.ts'
 import { wholeTimesteps } from './timestep-spacing.ts'
+import { weightedSum } from './weighted-sum.ts'
 
 /** Steps that Runge-Kutta prepares, four evaluations each, when it is not skipped. */
 const RUNGE_KUTTA_STEPS = 3
@@ -42,12 +43,11 @@ export function createPndmRun(config: NoiseScheduleConfig, totalSteps: number): 
   /** Runge-Kutta's weighted sum so far. */
   let sum: Float32Array | undefined
   const mixOutputs = (role: Evaluation['role'], evaluation: number, modelOutput: Float32Array): Float32Array => {
-    if (role === 'repeated') return modelOutput.map((value, i) => (value + outputs[0][i]) / 2)
+    if (role === 'repeated') return weightedSum([modelOutput, outputs[0]], [0.5, 0.5])
     if (role === 'multistep') {
       outputs.unshift(modelOutput.slice())
       outputs.length = Math.min(outputs.length, MULTISTEP_WEIGHTS.length)
-      const weights = MULTISTEP_WEIGHTS[outputs.length - 1]
-      return modelOutput.map((_, i) => weights.reduce((total, weight, k) => total + weight * outputs[k][i], 0))
+      return weightedSum(outputs, MULTISTEP_WEIGHTS[outputs.length - 1])
     }
     const stage = evaluation % 4
     if (stage === 0) outputs.unshift(modelOutput.slice())

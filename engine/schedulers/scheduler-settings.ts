@@ -1,7 +1,10 @@
 import { NoiseScheduleError } from './noise-schedule-error.ts'
 import type { NoiseScheduleConfig } from './noise-scheduler.ts'
 
-/** Keys that would change the pictures and that no algorithm here follows. */
+/**
+ * Keys that would change the pictures and that no algorithm here follows. `clip_sample` is not among them: it is meant for
+ * pixels, and diffusers' Stable Diffusion pipelines switch it off for latents as well.
+ */
 const REFUSED_KEYS = ['thresholding', 'use_flow_sigmas', 'use_dynamic_shifting'] as const
 
 /**

@@ -5,6 +5,7 @@ import { predNoiseFromAlpha, predOriginalFromAlpha } from './pred-original-sampl
 import { assertRunnable, booleanSetting, choiceSetting, numberSetting } from './scheduler-settings.ts'
 import { solveLinear } from './solve-linear.ts'
 import { type SolverLevel, solverSchedule } from './solver-schedule.ts'
+import { weightedSum } from './weighted-sum.ts'
 
 interface Settings {
   readonly order: number
@@ -132,9 +133,8 @@ function mix(expansion: Expansion, sample: Float32Array, outputs: readonly Float
   const { sampleWeight, outputWeight, scale, ratios } = expansion
   const newest = outputs[0]
   const differenceWeights = ratios.map((ratio, k) => (scale * weights[k]) / ratio)
-  return sample.map((value, i) => {
-    let next = sampleWeight * value - outputWeight * newest[i]
-    for (let k = 0; k < differenceWeights.length; k++) next -= differenceWeights[k] * (outputs[k + 1][i] - newest[i])
-    return next
-  })
+  // The differences' part of the newest model output is taken from its weight.
+  const newestWeight = differenceWeights.reduce((sum, weight) => sum + weight, -outputWeight)
+  const earlier = outputs.slice(1, 1 + ratios.length)
+  return weightedSum([sample, newest, ...earlier], [sampleWeight, newestWeight, ...differenceWeights.map((weight) => -weight)])
 }
