@@ -10,6 +10,7 @@ import type { GatewayOptions } from './gateway/gateway-options.ts'
 import { startGateway } from './gateway/gateway.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { startHousekeeping } from './housekeeping.ts'
+import { describeListenError } from './listen-error.ts'
 import { createLog } from './log.ts'
 import type { Log } from './log.ts'
 import { createMetrics } from './metrics.ts'
@@ -62,6 +63,10 @@ const maxReadableTasks = 50_000
 const maxRememberedKeys = 500_000
 
 const queueSweepMs = 2_000
+
+/** The last errors and results leave within this time, or their clients do not read. */
+const deliverWithinMs = 1_000
+const deliveryPollMs = 20
 
 /** What a single node is made of; some parts know others, all are stopped here. */
 interface Node {
@@ -123,8 +128,8 @@ function runningServer(node: Node, { models, broken }: ModelRegistry, devices: D
   const { pool, gateway, log } = node
   let stopping: Promise<void> | undefined
   return {
-    host: gateway.host,
-    port: gateway.port,
+    host: gateway.address.address,
+    port: gateway.address.port,
     models, broken, devices, log,
     get workers() {
       return pool.statuses
@@ -150,11 +155,18 @@ async function stopNode({ config, log, queue, pool, gateway, authenticator, endC
   const hasFinished = await whenFinished(queue, deadline)
   if (!hasFinished) log.warn('tasksNotFinished', { unfinished: queue.unfinished })
   queue.failUnfinished({ code: 'serviceUnavailable', message: 'The server is stopping and could not finish the task; send it again.' })
-  await Promise.all([pool.stop(0), gateway.stop(closeSeconds * 1000)])
+  await Promise.all([pool.stop(0), whenDelivered(gateway)])
+  await gateway.stop({ closeMs: hurry.aborted ? 0 : closeSeconds * 1000 })
   authenticator.stop()
   endChores()
   await queue.stop()
   log.info('stopped')
+}
+
+/** Gives what is owed to attached clients the time to leave; a client that is away cannot be waited for. */
+async function whenDelivered(gateway: Gateway): Promise<void> {
+  const deadline = monotonicNow() + deliverWithinMs
+  while (gateway.owedItems > 0 && monotonicNow() < deadline) await sleep(deliveryPollMs)
 }
 
 async function openModels(folders: readonly string[]): Promise<ModelRegistry> {
@@ -210,21 +222,7 @@ async function listen({ host, port }: ServerConfig, options: GatewayOptions): Pr
   try {
     return await startGateway(options)
   } catch (cause) {
-    throw new StartError(`${describeListenError(errnoOf(cause), host, port)}`, { cause })
-  }
-}
-
-function describeListenError(errno: string | undefined, host: string, port: number): string {
-  switch (errno) {
-    case 'EADDRINUSE':
-      return `Port ${port} of ${host} is in use by another program; choose another with --port, or 0 for a free one`
-    case 'EACCES':
-      return `Port ${port} of ${host} may not be used by this user; choose one above 1023 with --port`
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return `The address ${host} is not one of this machine; choose another with --host`
-    default:
-      return `The server cannot listen on port ${port} of ${host} (${errno ?? 'unknown error'})`
+    throw new StartError(describeListenError(errnoOf(cause), host, port), { cause })
   }
 }
 

@@ -74,7 +74,7 @@ t.test('a started server', async t => {
     await client.until(() => client.data.some(({ pong }) => pong === true))
     const [worker] = childrenOf(pid)
     process.kill(worker ?? 0, 'SIGKILL')
-    t.match(await untilReadiness(port, 503), /SIGKILL|starting/)
+    t.match(await untilReadiness(port, 503), /notReady/)
     const [result] = await client.results(task.taskUUID)
     t.notSame(childrenOf(pid), [worker])
     await untilReadiness(port, 200)
@@ -161,7 +161,7 @@ t.test('a server that listens is not ready before its worker is warm', async t =
     t.equal((await fetch(`http://127.0.0.1:${port}/healthz`)).status, 200)
     const response = await fetch(`http://127.0.0.1:${port}/readyz`)
     // A machine that was slow to let this test run may have warmed the worker already.
-    if (response.status !== 200) t.match(await response.text(), /starting/)
+    if (response.status !== 200) t.match(await response.text(), /notReady/)
     for (const child of childrenOf(served.pid)) process.kill(child, 'SIGCONT')
   }
   await untilReadiness(port, 200)
