@@ -5,6 +5,9 @@ import { openRuntime } from '../../../engine/runtime/open-runtime.ts'
 import { referenceEngine, referenceRegistry } from '../pipelines/reference-pictures.ts'
 import { never, request } from './fake-model.ts'
 
+// A second on two idle cores, more where others compute too.
+t.setTimeout(120_000)
+
 /** Bytes that the larger of two models takes: room for one of them at a time. */
 async function roomForOne(models: readonly string[]): Promise<number> {
   const runtime = await openRuntime({ type: 'cpu' }, { threads: 1 })

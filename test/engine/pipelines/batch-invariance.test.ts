@@ -7,6 +7,9 @@ import { compare, referenceEngine, referencePictures } from './reference-picture
 // matrix kernels may add in another order for another number of rows, so the last bits of a float may differ.
 const tolerance = 1
 
+// Some seconds on two idle cores, more where others compute too.
+t.setTimeout(180_000)
+
 const pictures = await referencePictures()
 const never = new AbortController().signal
 

@@ -12,6 +12,10 @@ import { openRegistry } from '../../../engine/models/registry.ts'
 /** From the compiled file's folder. */
 const reference = fileURLToPath(new URL('../../../../test/reference/', import.meta.url))
 
+/** ±1 of 255 on this share of the pixels: what is left of float32 rounding differently. */
+export const shareOfPixels = 0.995
+
+/** A request and what diffusers makes of it. */
 export interface ReferencePicture {
   readonly request: GenerationRequest
   readonly image: RgbImage
@@ -43,6 +47,12 @@ export async function referencePictures(): Promise<readonly ReferencePicture[]> 
       image: { width: info.width, height: info.height, data: new Uint8Array(data) },
     }
   }))
+}
+
+/** What a picture's test is called. */
+export function titleOf({ request }: ReferencePicture): string {
+  const { id, noiseScheduler, width, height, totalSteps, guidanceScale, clipSkip, seed } = request
+  return `${id}: ${noiseScheduler}, ${width}x${height}, ${totalSteps} steps, guidance ${guidanceScale}, clip skip ${clipSkip}, seed ${seed}`
 }
 
 /** How far two pictures of the same size are apart. */
