@@ -1,4 +1,5 @@
 import { createLayers } from '../graph/create-layers.ts'
+import type { LayersFactory } from '../graph/create-layers.ts'
 import { GraphBuilder } from '../graph/graph-builder.ts'
 import type { Layers, Tokens } from '../graph/layers.ts'
 import type { Lowering, ModelGraph } from '../graph/model-graph.ts'
@@ -15,14 +16,15 @@ const MAX_SKIPPED_LAYERS = 2
  * with the last K layers skipped, each through the final layer norm; K from 0 to 2, as far as there are layers.
  *
  * @param config the component's parsed `config.json`; a ConfigError names a value that is not supported
+ * @param makeLayers for tests of a lowering
  */
-export function buildClipText(config: Readonly<Record<string, unknown>>, source: WeightSource, lowering: Lowering): ModelGraph {
+export function buildClipText(config: Readonly<Record<string, unknown>>, source: WeightSource, lowering: Lowering, makeLayers: LayersFactory = createLayers): ModelGraph {
   const settings = parseClipTextConfig(config)
   const weights = new NetworkWeights(source, 'text_model.')
   const graph = new GraphBuilder('text_encoder')
   const ids = graph.input('input_ids', 'int64', ['rows', settings.tokens])
   // Computed once a prompt: float32 everywhere, so that a prompt means the same on every device.
-  const layers = createLayers(graph, ids, lowering, 'float32')
+  const layers = makeLayers(graph, ids, lowering, 'float32')
 
   const states = [embed(layers, weights.at('embeddings'), ids, settings)]
   for (let index = 0; index < settings.layers; index++) {

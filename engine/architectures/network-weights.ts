@@ -20,12 +20,16 @@ export class NetworkWeights {
     return this.#source.get(this.#prefix + name, shape)
   }
 
-  linear(name: string, inputs: number, outputs: number, hasBias = true): LinearWeights {
-    const weight = this.tensor(`${name}.weight`, [outputs, inputs])
-    return hasBias ? { weight, bias: this.tensor(`${name}.bias`, [outputs]) } : { weight }
+  linear(name: string, inputs: number, outputs: number): Required<LinearWeights> {
+    return { ...this.matrix(name, inputs, outputs), bias: this.tensor(`${name}.bias`, [outputs]) }
   }
 
-  conv(name: string, inputs: number, outputs: number, kernel: number): ConvWeights {
+  /** A linear layer without bias. */
+  matrix(name: string, inputs: number, outputs: number): LinearWeights {
+    return { weight: this.tensor(`${name}.weight`, [outputs, inputs]) }
+  }
+
+  conv(name: string, inputs: number, outputs: number, kernel: number): Required<ConvWeights> {
     return { weight: this.tensor(`${name}.weight`, [outputs, inputs, kernel, kernel]), bias: this.tensor(`${name}.bias`, [outputs]) }
   }
 

@@ -51,9 +51,9 @@ function attention(
 ): Tokens {
   const { width } = tokens
   const attended = layers.attention({
-    query: layers.linear(tokens, weights.linear('to_q', width, width, false)),
-    key: layers.linear(states, weights.linear('to_k', states.width, width, false)),
-    value: layers.linear(states, weights.linear('to_v', states.width, width, false)),
+    query: layers.linear(tokens, weights.matrix('to_q', width, width)),
+    key: layers.linear(states, weights.matrix('to_k', states.width, width)),
+    value: layers.linear(states, weights.matrix('to_v', states.width, width)),
     heads,
     ...(mask && { mask }),
   })

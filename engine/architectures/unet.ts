@@ -1,4 +1,5 @@
 import { createLayers } from '../graph/create-layers.ts'
+import type { LayersFactory } from '../graph/create-layers.ts'
 import { GraphBuilder } from '../graph/graph-builder.ts'
 import type { FeatureMap, Layers, Tokens } from '../graph/layers.ts'
 import type { Lowering, ModelGraph } from '../graph/model-graph.ts'
@@ -28,8 +29,9 @@ interface UnetParts {
  * `encoder_attention_bias` float32 [rows, 1, 1, tokens] → `out_sample` float32 [rows, channels, h, w].
  *
  * @param config the component's parsed `config.json`; a ConfigError names a value that is not supported
+ * @param makeLayers for tests of a lowering
  */
-export function buildUnet(config: Readonly<Record<string, unknown>>, source: WeightSource, lowering: Lowering): ModelGraph {
+export function buildUnet(config: Readonly<Record<string, unknown>>, source: WeightSource, lowering: Lowering, makeLayers: LayersFactory = createLayers): ModelGraph {
   const settings = parseUnetConfig(config)
   const weights = new NetworkWeights(source)
   const graph = new GraphBuilder('unet')
@@ -37,7 +39,7 @@ export function buildUnet(config: Readonly<Record<string, unknown>>, source: Wei
   const timestep = graph.input('timestep', 'float32', ['rows'])
   const states = graph.input('encoder_hidden_states', 'float32', ['rows', 'tokens', settings.contextWidth])
   const bias = graph.input('encoder_attention_bias', 'float32', ['rows', 1, 1, 'tokens'])
-  const layers = createLayers(graph, sample, lowering, 'float16')
+  const layers = makeLayers(graph, sample, lowering, 'float16')
 
   const parts: UnetParts = {
     graph, layers, weights, config: settings,

@@ -1,5 +1,7 @@
 import { createLayers } from '../graph/create-layers.ts'
+import type { LayersFactory } from '../graph/create-layers.ts'
 import { GraphBuilder } from '../graph/graph-builder.ts'
+import type { Value } from '../graph/graph-builder.ts'
 import type { FeatureMap, Layers } from '../graph/layers.ts'
 import type { Lowering, ModelGraph } from '../graph/model-graph.ts'
 import type { WeightSource } from '../weights/weight-source.ts'
@@ -15,21 +17,28 @@ const NORM_EPSILON = 1e-6
  * `latents` float32 [rows, channels, h, w], as the denoising leaves them → `image` uint8 [rows, h · factor, w · factor, 3].
  *
  * @param config the component's parsed `config.json`; a ConfigError names a value that is not supported
+ * @param makeLayers for tests of a lowering
  */
-export function buildVaeDecoder(config: Readonly<Record<string, unknown>>, source: WeightSource, lowering: Lowering): ModelGraph {
+export function buildVaeDecoder(config: Readonly<Record<string, unknown>>, source: WeightSource, lowering: Lowering, makeLayers: LayersFactory = createLayers): ModelGraph {
   const settings = parseVaeConfig(config)
   const weights = new NetworkWeights(source)
   const graph = new GraphBuilder('vae_decoder')
   const { latentChannels } = settings
   const latents = graph.input('latents', 'float32', ['rows', latentChannels, 'h', 'w'])
   // Activations of these decoders leave the range of half precision; one run a picture is worth float32.
-  const layers = createLayers(graph, latents, lowering, 'float32')
+  const layers = makeLayers(graph, latents, lowering, 'float32')
 
-  let map = layers.features(layers.unscale(latents, settings.scalingFactor, settings.shiftFactor), latentChannels)
+  let map = layers.features(unscale(graph, latents, settings), latentChannels)
   if (settings.hasPostQuantConv) map = layers.conv(map, weights.conv('post_quant_conv', latentChannels, latentChannels, 1))
   map = decode(graph, layers, weights.at('decoder'), map, settings)
   graph.output('image', 'uint8', ['rows', 'height', 'width', settings.outChannels], layers.toImage(map))
   return graph.build()
+}
+
+/** latents / scaling + shift, as they were before the UNet's training scaled them. */
+function unscale(graph: GraphBuilder, latents: Value, { scalingFactor, shiftFactor }: VaeConfig): Value {
+  const divided = graph.node('Div', [latents, graph.constant('float32', [], [scalingFactor])])
+  return shiftFactor === 0 ? divided : graph.node('Add', [divided, graph.constant('float32', [], [shiftFactor])])
 }
 
 function decode(graph: GraphBuilder, layers: Layers, weights: NetworkWeights, latents: FeatureMap, config: VaeConfig): FeatureMap {

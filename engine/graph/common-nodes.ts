@@ -26,3 +26,11 @@ export function imageBytes(graph: GraphBuilder, value: Value): Value {
   const rounded = graph.node('Round', [graph.node('Mul', [clamped, number(255)])])
   return cast(graph, rounded, 'uint8')
 }
+
+/** Attributes of a convolution with zero padding of half its kernel. */
+export function convAttributes(kernel: number, stride: number) {
+  const pad = (kernel - 1) / 2
+  return {
+    kernel_shape: { ints: [kernel, kernel] }, strides: { ints: [stride, stride] }, pads: { ints: [pad, pad, pad, pad] },
+  }
+}

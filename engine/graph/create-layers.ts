@@ -1,14 +1,42 @@
-import { CpuLayers } from './cpu-layers.ts'
+import { createCpuFeatureLayers } from './cpu-feature-layers.ts'
+import { createCudaFeatureLayers } from './cuda-feature-layers.ts'
+import { SPLIT_GELU_WIDTHS, contribOperators } from './fused-operators.ts'
+import type { FusedOperators } from './fused-operators.ts'
 import type { GraphBuilder, Value } from './graph-builder.ts'
+import type { LayerContext, Precision } from './layer-context.ts'
 import type { Layers } from './layers.ts'
 import type { Lowering } from './model-graph.ts'
+import { createTokenLayers } from './token-layers.ts'
 
-/** Arithmetic of a network where the device has a choice; the processor always computes in float32. */
-export type Precision = 'float32' | 'float16'
+/** Makes the layers a network is drawn with; see `createLayers`. */
+export type LayersFactory = (graph: GraphBuilder, input: Value, lowering: Lowering, precision: Precision) => Layers
 
-/** Makes the layers of a lowering; `input` is any of the graph's inputs, its first dimension is the number of rows. */
-export function createLayers(graph: GraphBuilder, input: Value, lowering: Lowering, precision: Precision): Layers {
-  void precision
-  if (lowering === 'cpu') return new CpuLayers(graph, input)
-  throw new Error('not yet')
+/**
+ * Makes the layers of a lowering.
+ *
+ * @param input any of the graph's inputs: its first dimension is the number of rows
+ * @param precision what the network is content with on CUDA; the processor always computes in float32
+ */
+export const createLayers: LayersFactory = (graph, input, lowering, precision) => {
+  if (lowering === 'cuda') return createCudaLayers(graph, input, precision, contribOperators(graph))
+  const context: LayerContext = { graph, precision: 'float32', rows: rowCount(graph, input) }
+  const tokenLayers = createTokenLayers(context)
+  return { ...tokenLayers, ...createCpuFeatureLayers(context, tokenLayers) }
+}
+
+/** The CUDA lowering over given operators: the provider's own, or a test's in their place. */
+export function createCudaLayers(graph: GraphBuilder, input: Value, precision: Precision, operators: FusedOperators): Layers {
+  const context: LayerContext = { graph, precision, rows: rowCount(graph, input) }
+  const tokenLayers = createTokenLayers(context, {
+    canDo: width => SPLIT_GELU_WIDTHS.includes(2 * width),
+    emit(value, bias, width) {
+      const batched = graph.node('Reshape', [value, graph.integers(1, -1, 2 * width)])
+      return graph.node('Reshape', [operators.biasSplitGelu(batched, bias), graph.integers(-1, width)])
+    },
+  })
+  return { ...tokenLayers, ...createCudaFeatureLayers(context, tokenLayers, operators) }
+}
+
+function rowCount(graph: GraphBuilder, input: Value): Value {
+  return graph.node('Shape', [input], { type: 'int64', attributes: { start: { int: 0 }, end: { int: 1 } } })
 }

@@ -57,11 +57,8 @@ export interface ContextMask {
 /** Point-wise functions between linear layers. */
 export type Activation = 'silu' | 'gelu' | 'quickGelu'
 
-/**
- * The layers that networks are drawn with. Each lowering implements them in the element type, memory layout and
- * operators that suit its device, so that a network's description knows none of these.
- */
-export interface Layers {
+/** Layers over feature maps; what differs most between devices. */
+export interface FeatureLayers {
   /** Takes a graph input float32 [rows, channels, h, w]. */
   features(input: Value, channels: number): FeatureMap
   /** Back to float32 [rows, channels, h, w]. */
@@ -78,13 +75,15 @@ export interface Layers {
   concat(left: FeatureMap, right: FeatureMap): FeatureMap
   /** Twice the height and width, each pixel repeated. */
   upsample(map: FeatureMap): FeatureMap
-  /** map / divisor + shift, in float32. */
-  unscale(input: Value, divisor: number, shift: number): Value
 
   /** One token per pixel, row by row. */
   toTokens(map: FeatureMap): Tokens
   /** Back to the height and width of `like`. */
   toFeatures(tokens: Tokens, like: FeatureMap): FeatureMap
+}
+
+/** Layers over tokens. */
+export interface TokenLayers {
   /** Takes a tensor [rows, tokens, width] or [rows, width] of any float type. */
   tokens(input: Value, width: number): Tokens
   /** Back to float32 [rows, tokens, width]. */
@@ -98,10 +97,16 @@ export interface Layers {
   layerNorm(tokens: Tokens, weights: NormWeights, epsilon: number): Tokens
   activation(tokens: Tokens, kind: Activation): Tokens
   addTokens(left: Tokens, right: Tokens): Tokens
-  /** A linear layer to twice the width: the first half times gelu of the second. */
-  geglu(tokens: Tokens, weights: LinearWeights): Tokens
-  /** From float32 [rows, 1, 1, tokens]: 0, or a large negative number for tokens at the end that a row does not have. */
+  /** A linear layer with bias to twice the width: the first half times gelu of the second. */
+  geglu(tokens: Tokens, weights: Required<LinearWeights>): Tokens
+  /** From float32 [rows, 1, 1, tokens]: 0, or a large negative number for tokens that a row does not have. */
   contextMask(bias: Value): ContextMask
   /** softmax(q · kᵀ / √(width of a head)) · v. */
   attention(inputs: AttentionInputs): Tokens
 }
+
+/**
+ * The layers that networks are drawn with. Each lowering implements them in the element type, memory layout and
+ * operators that suit its device, so that a network's description knows none of these.
+ */
+export type Layers = FeatureLayers & TokenLayers

@@ -1,34 +1,21 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import t from 'tap'
-import { buildClipText } from '../../../engine/architectures/clip-text.ts'
-import { buildUnet } from '../../../engine/architectures/unet.ts'
-import { buildVaeDecoder } from '../../../engine/architectures/vae-decoder.ts'
-import type { ModelGraph } from '../../../engine/graph/model-graph.ts'
 import type { ModelSession } from '../../../engine/runtime/model-session.ts'
 import { openRuntime } from '../../../engine/runtime/open-runtime.ts'
-import { openFolderWeights } from '../../../engine/weights/folder-weights.ts'
-import { REFERENCE, byteDifferences, readComponent, relativeError } from './reference-tensors.ts'
+import { REFERENCE_MODELS, buildReference } from './build-reference.ts'
+import type { Component } from './build-reference.ts'
+import { byteDifferences, readComponent, relativeError, sliceRows } from './reference-tensors.ts'
 
 /** Relative to the largest expected number; float32 on both sides. */
 const TOLERANCE = 1e-4
-const BUILDERS = { text_encoder: buildClipText, unet: buildUnet, vae: buildVaeDecoder } as const
 const runtime = await openRuntime({ type: 'cpu' }, { threads: 1 })
 
-async function build(model: string, component: keyof typeof BUILDERS): Promise<ModelGraph> {
-  const folder = join(REFERENCE, 'models', model)
-  const weights = await openFolderWeights(folder, component)
-  const config = JSON.parse(readFileSync(join(folder, component, 'config.json'), 'utf8')) as Record<string, unknown>
-  const graph = BUILDERS[component](config, weights, 'cpu')
+async function open(model: string, component: Component): Promise<ModelSession> {
+  const { graph, weights } = await buildReference(model, component)
   t.same(weights.unused(), [], `every tensor of ${model}'s ${component} is used`)
-  return graph
+  return runtime.open(graph)
 }
 
-async function open(model: string, component: keyof typeof BUILDERS): Promise<ModelSession> {
-  return runtime.open(await build(model, component))
-}
-
-for (const model of ['sd1-tiny', 'sd2-tiny', 'mixed-tiny']) {
+for (const model of REFERENCE_MODELS) {
   t.test(`the text encoder of ${model} gives the states transformers gives`, async t => {
     const { input_ids, ...expected } = readComponent(model, 'text_encoder')
     const session = await open(model, 'text_encoder')
@@ -57,3 +44,37 @@ for (const model of ['sd1-tiny', 'sd2-tiny', 'mixed-tiny']) {
     await session.release()
   })
 }
+
+t.test('a row of the UNet gives the same alone and beside others', async t => {
+  const { out_sample: _, ...feeds } = readComponent('sd1-tiny', 'unet')
+  const session = await open('sd1-tiny', 'unet')
+  const together = (await session.run(feeds)).out_sample!
+  for (let row = 0; row < 3; row++) {
+    const alone = await session.run(Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, sliceRows(tensor, row, row + 1)])))
+    t.ok(relativeError(alone.out_sample, sliceRows(together, row, row + 1)) < 1e-5, `row ${row}`)
+  }
+  await session.release()
+})
+
+t.test('tokens that a row does not have change nothing, whatever they hold', async t => {
+  const { out_sample: _, ...feeds } = readComponent('sd2-tiny', 'unet')
+  const session = await open('sd2-tiny', 'unet')
+  const before = await session.run(feeds)
+  const states = feeds.encoder_hidden_states!
+  const [, tokens = 0, width = 0] = states.dims
+  const changed = Float32Array.from(states.data as Float32Array)
+  // Row 2 has five tokens, as the reference was made.
+  changed.fill(50, (2 * tokens + 5) * width)
+  const after = await session.run({ ...feeds, encoder_hidden_states: { dtype: 'float32', dims: states.dims, data: changed } })
+  t.same(after.out_sample, before.out_sample)
+  await session.release()
+})
+
+t.test('text rows do not depend on each other', async t => {
+  const { input_ids } = readComponent('sd1-tiny', 'text_encoder')
+  const session = await open('sd1-tiny', 'text_encoder')
+  const together = await session.run({ input_ids: input_ids! })
+  const alone = await session.run({ input_ids: sliceRows(input_ids!, 1, 2) })
+  t.ok(relativeError(alone.hidden_states_1, sliceRows(together.hidden_states_1!, 1, 2)) < 1e-5)
+  await session.release()
+})

@@ -1,0 +1,83 @@
+import { cast } from './common-nodes.ts'
+import type { Value } from './graph-builder.ts'
+import { activate, computedWeight } from './layer-context.ts'
+import type { LayerContext } from './layer-context.ts'
+import type { AttentionInputs, LinearWeights, NormWeights, TokenLayers, Tokens } from './layers.ts'
+
+/** A mask entry below this hides its token. */
+const HIDDEN_BELOW = -1
+
+/** A device's own operator for [rows · tokens, 2 · width] plus a bias [2 · width]: the first half times gelu of the second. */
+export interface SplitGelu {
+  canDo(width: number): boolean
+  emit(value: Value, bias: Value, width: number): Value
+}
+
+/**
+ * Layers over tokens, the same on every device but for the element type.
+ *
+ * Linear layers are Gemm on [rows · tokens, width], which multiplies by PyTorch's [out, in] matrices as they lie in the file.
+ */
+export function createTokenLayers(context: LayerContext, splitGelu?: SplitGelu): TokenLayers {
+  const { graph, precision, rows } = context
+
+  const tokens = (input: Value, width: number): Tokens =>
+    ({ value: graph.node('Reshape', [cast(graph, input, precision), graph.integers(-1, width)]), width })
+
+  const perRow = ({ value, width }: Tokens): Value => {
+    const shape = graph.node('Concat', [rows, graph.integers(-1, width)], { attributes: { axis: { int: 0 } } })
+    return graph.node('Reshape', [value, shape])
+  }
+
+  const linear = ({ value, width }: Tokens, { weight, bias }: LinearWeights): Tokens => {
+    const out = weight.shape[0] ?? 0
+    const inputs = [value, computedWeight(context, weight, [out, width]), ...(bias ? [computedWeight(context, bias)] : [])]
+    return { value: graph.node('Gemm', inputs, { attributes: { transB: { int: 1 } } }), width: out }
+  }
+
+  return {
+    tokens,
+    linear,
+    fromTokens: input => cast(graph, perRow(input), 'float32'),
+
+    embedding(indices, table) {
+      // Rows are cast after they are picked: a whole vocabulary in another type would stay in memory.
+      return tokens(graph.node('Gather', [graph.weight(table), indices]), table.shape[1] ?? 0)
+    },
+
+    addTable: (input, table) => tokens(graph.node('Add', [perRow(input), computedWeight(context, table)]), input.width),
+
+    layerNorm({ value, width }, { weight, bias }: NormWeights, epsilon) {
+      const normed = graph.node('LayerNormalization', [value, computedWeight(context, weight), computedWeight(context, bias)], {
+        attributes: { axis: { int: -1 }, epsilon: { float: epsilon } },
+      })
+      return { value: normed, width }
+    },
+
+    activation: ({ value, width }, kind) => ({ value: activate(graph, value, kind), width }),
+
+    addTokens: (left, right) => ({ value: graph.node('Add', [left.value, right.value]), width: left.width }),
+
+    geglu(input, weights) {
+      const width = (weights.weight.shape[0] ?? 0) / 2
+      if (splitGelu?.canDo(width)) {
+        return { value: splitGelu.emit(linear(input, { weight: weights.weight }).value, computedWeight(context, weights.bias), width), width }
+      }
+      const [plain, gate] = graph.nodes('Split', [linear(input, weights).value], 2, { attributes: { axis: { int: -1 }, num_outputs: { int: 2 } } })
+      return { value: graph.node('Mul', [plain, activate(graph, gate as Value, 'gelu')]), width }
+    },
+
+    contextMask(bias) {
+      const isPresent = graph.node('Greater', [bias, graph.constant('float32', [], [HIDDEN_BELOW])], { type: 'bool' })
+      return { value: graph.node('Reshape', [cast(graph, isPresent, 'int32'), graph.integers(0, -1)]) }
+    },
+
+    attention({ query, key, value, heads, mask, isCausal = false }: AttentionInputs) {
+      const inputs = [perRow(query), perRow(key), perRow(value), ...(mask ? [undefined, mask.value] : [])]
+      const result = graph.node('com.microsoft.MultiHeadAttention', inputs, {
+        attributes: { num_heads: { int: heads }, ...(isCausal && { unidirectional: { int: 1 } }) },
+      })
+      return tokens(result, value.width)
+    },
+  }
+}
