@@ -151,8 +151,8 @@ export interface FakeLoader extends ModelLoader {
   readonly isReleased: boolean
 }
 
-/** Loads any AIR but `broken:…` at the next turn of the event loop, and keeps it. */
-export function fakeLoader(before?: BeforeRun): FakeLoader {
+/** Loads any AIR but `broken:…` when the gate opens, at the next turn of the event loop by default, and keeps it. */
+export function fakeLoader(before?: BeforeRun, loadGate: () => Promise<unknown> = nextTurn): FakeLoader {
   const models = new Map<string, LoadedModel>()
   const held: string[] = []
   let isReleased = false
@@ -164,7 +164,7 @@ export function fakeLoader(before?: BeforeRun): FakeLoader {
     load: async (air) => {
       const known = models.get(air)
       if (known !== undefined) return known
-      await nextTurn()
+      await loadGate()
       if (air.startsWith('broken:')) throw new Error(`${air} is broken`)
       const model = fakeModel(air, before)
       models.set(air, model)
@@ -189,9 +189,16 @@ export interface FakeEngine {
   readonly runs: readonly RunReport[]
 }
 
-export function fakeEngine({ maxRows = 8, before }: { readonly maxRows?: number; readonly before?: BeforeRun } = {}): FakeEngine {
+export interface FakeEngineOptions {
+  readonly maxRows?: number
+  readonly before?: BeforeRun
+  /** What the loading of a model waits for. */
+  readonly loadGate?: () => Promise<unknown>
+}
+
+export function fakeEngine({ maxRows = 8, before, loadGate }: FakeEngineOptions = {}): FakeEngine {
   const runs: RunReport[] = []
-  const loader = fakeLoader(before)
+  const loader = fakeLoader(before, loadGate)
   const cache = new EmbedsCache(1_000_000)
   const engine = new StepLoopEngine({
     device: { type: 'cpu' },

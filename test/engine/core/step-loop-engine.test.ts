@@ -238,6 +238,30 @@ await t.test('a model that cannot be loaded fails its generations alone', async 
   await engine.stop()
 })
 
+await t.test('a generation that waits for its model can be cancelled, and holds the model no longer', async (t) => {
+  const gate = signalled()
+  const { engine, loader } = fakeEngine({ loadGate: () => gate.promise })
+  const controller = new AbortController()
+  const first = engine.generate(request('first'), controller.signal)
+  const inLine = engine.generate(request('in line', { model: 'fake:2@1' }), controller.signal)
+  const kept = engine.generate(request('kept'), never)
+  const refused = Promise.all([t.rejects(first, { message: 'gone' }), t.rejects(inLine, { message: 'gone' })])
+  await Promise.resolve()
+  controller.abort(new Error('gone'))
+  await refused
+  t.same(loader.held, [], 'the one that is left has not had its turn')
+  gate.resolve()
+  t.same(await kept, await alone({}))
+  await engine.stop()
+})
+
+await t.test('stopping does not wait for a model that is being loaded', async (t) => {
+  const { engine } = fakeEngine({ loadGate: () => new Promise(() => {}) })
+  const waiting = t.rejects(engine.generate(request('a'), never), { code: 'stopped' })
+  await engine.stop()
+  await waiting
+})
+
 await t.test('warming up runs each network of the model once', async (t) => {
   const { engine, runs } = fakeEngine()
   await engine.warmUp('fake:1@1')
