@@ -150,6 +150,7 @@ async function stopNode({ config, log, queue, pool, gateway, authenticator, endC
   const { graceSeconds, drainSeconds, closeSeconds } = config.shutdown
   log.info('stopping', { unfinished: queue.unfinished })
   gateway.drain()
+  queue.close()
   await pause(graceSeconds * 1000, hurry)
   const deadline = AbortSignal.any([hurry, AbortSignal.timeout(drainSeconds * 1000)])
   const hasFinished = await whenFinished(queue, deadline)

@@ -33,6 +33,11 @@ export interface MemoryQueueOptions {
   readonly now: () => number
 }
 
+/** A queue that is being stopped was given a task. */
+export class QueueClosedError extends Error {
+  override readonly name = 'QueueClosedError'
+}
+
 /** A task is given out at most this many times to workers that die of it. */
 const maxDeaths = 2
 
@@ -52,6 +57,9 @@ export class MemoryQueue implements TaskQueue {
   readonly #desk = new ClaimDesk()
   readonly #workers = new WorkerDesk()
   readonly #listeners = new Set<(event: TaskEvent) => void>()
+  /** Nothing new is accepted. */
+  #isClosed = false
+  /** Nothing is given out any more. */
   #isStopped = false
 
   constructor(options: MemoryQueueOptions) {
@@ -70,10 +78,10 @@ export class MemoryQueue implements TaskQueue {
   }
 
   async submit(record: TaskRecord): Promise<SubmitOutcome> {
-    if (this.#isStopped) return { type: 'full' }
     const id = taskId(record.key)
     const existing = this.#tasks.get(id)?.snapshot() ?? this.#keys.recall(id, record)
     if (existing) return { type: 'conflict', existing }
+    if (this.#isClosed) throw new QueueClosedError('The queue takes no new tasks')
     if (this.#isFullFor(record.key.account)) return { type: 'full' }
     const entry = new TaskEntry(record)
     this.#tasks.set(id, entry)
@@ -176,6 +184,11 @@ export class MemoryQueue implements TaskQueue {
     this.#keys.sweep(now)
   }
 
+  /** Accepts nothing new from now on: `submit` rejects with a QueueClosedError. What was accepted goes on. */
+  close(): void {
+    this.#isClosed = true
+  }
+
   /** Ends all that has not ended, because this queue will not outlive its process; each task gets this error. */
   failUnfinished(error: Pick<ErrorBody, 'code' | 'message'>): void {
     for (const entry of this.#tasks.values()) {
@@ -186,6 +199,7 @@ export class MemoryQueue implements TaskQueue {
   }
 
   async stop(): Promise<void> {
+    this.close()
     this.#isStopped = true
     this.#desk.cancelAll(new LeaseEndedError('The queue has stopped'))
     this.#listeners.clear()

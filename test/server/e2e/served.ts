@@ -79,7 +79,7 @@ export function mappedFiles(pid: number): string {
 
 /** An imageInference task for the small model. */
 export function makeTask(choices: Item = {}): Item & { readonly taskUUID: string } {
-  return { taskType: 'imageInference', taskUUID: randomUUID(), model, positivePrompt: 'a red cup', width: 64, height: 64, steps: 2, ...choices } as Item & { taskUUID: string }
+  return { taskType: 'imageInference', taskUUID: randomUUID(), model, positivePrompt: 'a red cup', width: 128, height: 128, steps: 2, ...choices } as Item & { taskUUID: string }
 }
 
 /** An authenticated WebSocket that collects what comes. */

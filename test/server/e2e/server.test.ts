@@ -22,7 +22,7 @@ t.test('a started server', async t => {
     for (const { imageURL } of results) {
       const response = await fetch(String(imageURL))
       t.equal(response.headers.get('content-type'), 'image/png')
-      t.match(await sharp(await response.arrayBuffer()).metadata(), { format: 'png', width: 64, height: 64, channels: 3 })
+      t.match(await sharp(await response.arrayBuffer()).metadata(), { format: 'png', width: 128, height: 128, channels: 3 })
     }
   })
 
@@ -43,7 +43,7 @@ t.test('a started server', async t => {
       if (outputType === 'dataURI') pictures.push(await decoded(Buffer.from(String(item?.imageDataURI).replace('data:image/png;base64,', ''), 'base64')))
       if (outputType === 'URL') pictures.push(await decoded(Buffer.from(await (await fetch(String(item?.imageURL))).arrayBuffer())))
     }
-    t.equal(pictures[0]?.length, 64 * 64 * 3)
+    t.equal(pictures[0]?.length, 128 * 128 * 3)
     t.ok(pictures[0]?.equals(pictures[1] as Buffer) && pictures[0]?.equals(pictures[2] as Buffer))
   })
 

@@ -48,6 +48,20 @@ t.test('at most maxKeys keys are remembered, the youngest', async t => {
   t.strictSame(await Promise.all(tasks.map(async task => (await queue.submit(task)).type)), ['accepted', 'conflict', 'conflict'])
 })
 
+t.test('a closed queue takes nothing new and finishes what it has', async t => {
+  const { queue } = makeQueue()
+  const task = makeTask()
+  await queue.submit(task)
+  queue.close()
+  await t.rejects(queue.submit(makeTask()), { name: 'QueueClosedError' })
+  t.match(await queue.submit(task), { type: 'conflict' })
+  const [lease] = await queue.claim('w', 1, new AbortController().signal)
+  if (!lease) throw new Error('nothing was claimed')
+  await queue.commit(lease, resultOf(task))
+  await queue.settle(lease)
+  t.equal((await queue.read(task.key))?.status, 'completed')
+})
+
 t.test('a queue whose process ends fails what has not ended, each task once', async t => {
   const { queue } = makeQueue()
   const [done, running, waiting] = [makeTask(), makeTask(), makeTask()]
