@@ -23,6 +23,7 @@ export function checkFeeds(graph: string, inputs: readonly TensorSpec[], feeds: 
 function checkFeed(label: string, { dtype, dims }: TensorSpec, feed: Tensor, named: Map<string, number>): void {
   if (feed.dtype !== dtype) throw new RuntimeError(`${label} must be ${dtype}, not ${feed.dtype}`)
   if (!(feed.data instanceof ARRAYS[dtype])) throw new RuntimeError(`${label} must hold its data in a ${ARRAYS[dtype].name}`)
+  const before = new Map(named)
   const matches = feed.dims.length === dims.length && dims.every((expected, axis) => {
     const actual = feed.dims[axis] as number
     if (!Number.isSafeInteger(actual) || actual < 1) return false
@@ -32,7 +33,7 @@ function checkFeed(label: string, { dtype, dims }: TensorSpec, feed: Tensor, nam
     return known === undefined || known === actual
   })
   if (!matches) {
-    const meaning = dims.map(dim => (typeof dim === 'string' && named.has(dim) ? `${dim}=${named.get(dim)}` : dim))
+    const meaning = dims.map(dim => (typeof dim === 'string' && before.has(dim) ? `${dim}=${before.get(dim)}` : dim))
     throw new RuntimeError(`${label} must have the dims [${meaning.join(', ')}], not [${feed.dims.join(', ')}]`)
   }
   const count = feed.dims.reduce((a, b) => a * b, 1)
