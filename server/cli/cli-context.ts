@@ -1,0 +1,11 @@
+import type { SignalSource } from '../shutdown.ts'
+
+/** What a command needs of its process. */
+export interface CliContext {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Writes one line for the user. */
+  readonly print: (line: string) => void
+  readonly now: () => Date
+  /** Where signals to stop come from. */
+  readonly signals: SignalSource
+}
