@@ -6,37 +6,14 @@ import { FairBacklog } from './fair-backlog.ts'
 import { KeyMemory } from './key-memory.ts'
 import { grantLease, LeaseEndedError } from './memory-lease.ts'
 import type { MemoryLease } from './memory-lease.ts'
+import type { MemoryQueueOptions } from './memory-queue-options.ts'
+import { processingFailed } from './processing-failed.ts'
+import { QueueClosedError } from './queue-closed-error.ts'
 import { RetryLine } from './retry-line.ts'
 import { TaskEntry, taskId } from './task-entry.ts'
 import { TaskStatus } from './task-record.ts'
 import type { CommittedResult, TaskKey, TaskRecord, TaskSnapshot } from './task-record.ts'
 import { WorkerDesk } from './worker-desk.ts'
-
-/** Caps and times of a memory queue. */
-export interface MemoryQueueOptions {
-  /** Most tasks that may wait, and most of one account. */
-  readonly maxWaiting: number
-  readonly maxWaitingPerAccount: number
-  /** How long a finished task can be read. */
-  readonly finishedRetentionMs: number
-  /** How long it can be read even when there are `maxTasks`. */
-  readonly minRetentionMs: number
-  /** How long a taskUUID cannot be used again, counted from the task's end. */
-  readonly keyRetentionMs: number
-  /** Most tasks that are waiting, running or readable; where none of them may go yet, nothing new is accepted. */
-  readonly maxTasks: number
-  /** Most keys of tasks that are no longer readable. */
-  readonly maxKeys: number
-  /** A worker silent for this long is taken for dead. */
-  readonly leaseMs: number
-  /** Monotonic clock, ms. */
-  readonly now: () => number
-}
-
-/** A queue that is being stopped was given a task. */
-export class QueueClosedError extends Error {
-  override readonly name = 'QueueClosedError'
-}
 
 /** A task is given out at most this many times to workers that die of it. */
 const maxDeaths = 2
@@ -291,14 +268,5 @@ export class MemoryQueue implements TaskQueue {
 
   #emit(event: TaskEvent): void {
     for (const listener of [...this.#listeners]) listener(event)
-  }
-}
-
-function processingFailed(record: TaskRecord): ErrorBody {
-  return {
-    code: 'processingFailed',
-    message: 'The process that computed this task stopped twice while it ran, so it is not tried again.',
-    taskType: record.taskType,
-    taskUUID: record.taskUUID,
   }
 }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { MemoryQueue } from '../../../server/queue/memory-queue.ts'
-import type { MemoryQueueOptions } from '../../../server/queue/memory-queue.ts'
+import type { MemoryQueueOptions } from '../../../server/queue/memory-queue-options.ts'
 import type { TaskRecord } from '../../../server/queue/task-record.ts'
 import { testLimits, testQueue } from './conformance.ts'
 import { makeTask, resultOf } from './task-fixture.ts'
