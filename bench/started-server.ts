@@ -26,23 +26,23 @@ export async function startBenchServer(models: string, device: string): Promise<
   while (!(await fetch(`http://127.0.0.1:${port}/readyz`)).ok) await new Promise(resolve => setTimeout(resolve, 100))
   const stop = async () => {
     const exit = once(child, 'exit')
-    child.kill('SIGTERM')
-    child.kill('SIGTERM')
+    // The first asks it to end, a later one to hurry; two at once would be taken for one.
+    const asking = setInterval(() => child.kill('SIGTERM'), 200)
     await exit
+    clearInterval(asking)
     await rm(data, { recursive: true, force: true })
   }
   return { port, apiKey, stop }
 }
 
-async function portOf({ stdout }: ChildProcess): Promise<number> {
+async function portOf(child: ChildProcess): Promise<number> {
   let output = ''
-  for await (const chunk of stdout ?? []) {
-    output += String(chunk)
-    const port = /ws:\/\/127\.0\.0\.1:(\d+)/.exec(output)?.[1]
-    if (port) {
-      stdout?.resume()
-      return Number(port)
-    }
-  }
-  throw new Error(`The server ended before it listened: ${output}`)
+  return await new Promise((resolve, reject) => {
+    child.stdout?.on('data', chunk => {
+      output += String(chunk)
+      const port = /ws:\/\/127\.0\.0\.1:(\d+)/.exec(output)?.[1]
+      if (port) resolve(Number(port))
+    })
+    child.once('exit', () => reject(new Error(`The server ended before it listened: ${output}`)))
+  })
 }

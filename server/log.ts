@@ -84,6 +84,5 @@ function describeError(error: Error, depth: number): LogFields {
 
 /** A terminal that shows the log must not obey what a client wrote. JSON escapes most of these already, but not all. */
 function withoutControlCharacters(text: string): string {
-  // eslint-disable-next-line no-control-regex -- these are what it is about
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd')
 }
