@@ -18,7 +18,9 @@ const MAX_SKIPPED_LAYERS = 2
  * @param config the component's parsed `config.json`; a ConfigError names a value that is not supported
  * @param makeLayers for tests of a lowering
  */
-export function buildClipText(config: Readonly<Record<string, unknown>>, source: WeightSource, lowering: Lowering, makeLayers: LayersFactory = createLayers): ModelGraph {
+export function buildClipText(
+  config: Readonly<Record<string, unknown>>, source: WeightSource, lowering: Lowering, makeLayers: LayersFactory = createLayers,
+): ModelGraph {
   const settings = parseClipTextConfig(config)
   const weights = new NetworkWeights(source, 'text_model.')
   const graph = new GraphBuilder('text_encoder')

@@ -24,6 +24,6 @@ export function resnet(layers: Layers, weights: NetworkWeights, input: FeatureMa
   }
   hidden = layers.groupNorm(hidden, weights.norm('norm2', outChannels), norm)
   hidden = layers.conv(hidden, weights.conv('conv2', outChannels, outChannels, 3))
-  const residual = input.channels === outChannels ? input : layers.conv(input, weights.conv('conv_shortcut', input.channels, outChannels, 1))
-  return layers.add(hidden, residual)
+  if (input.channels === outChannels) return layers.add(hidden, input)
+  return layers.add(hidden, layers.conv(input, weights.conv('conv_shortcut', input.channels, outChannels, 1)))
 }

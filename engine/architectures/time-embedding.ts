@@ -20,7 +20,9 @@ const MAX_PERIOD = 10000
  *
  * "Denoising Diffusion Probabilistic Models" (Ho et al., 2020), after "Attention Is All You Need".
  */
-export function timeEmbedding(graph: GraphBuilder, layers: Layers, weights: NetworkWeights, timestep: Value, options: TimeEmbeddingOptions): Tokens {
+export function timeEmbedding(
+  graph: GraphBuilder, layers: Layers, weights: NetworkWeights, timestep: Value, options: TimeEmbeddingOptions,
+): Tokens {
   const { width, outWidth } = options
   const sinusoids = layers.tokens(sinusoidalEmbedding(graph, timestep, options), width)
   const hidden = layers.activation(layers.linear(sinusoids, weights.linear('linear_1', width, outWidth)), 'silu')

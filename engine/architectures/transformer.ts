@@ -47,8 +47,9 @@ function transformerBlock(layers: Layers, weights: NetworkWeights, input: Tokens
 }
 
 function attention(
-  layers: Layers, weights: NetworkWeights, tokens: Tokens, { states, mask }: { readonly states: Tokens; readonly mask?: ContextMask }, heads: number,
+  layers: Layers, weights: NetworkWeights, tokens: Tokens, context: Pick<Context, 'states'> & Partial<Context>, heads: number,
 ): Tokens {
+  const { states, mask } = context
   const { width } = tokens
   const attended = layers.attention({
     query: layers.linear(tokens, weights.matrix('to_q', width, width)),

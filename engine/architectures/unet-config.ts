@@ -32,8 +32,10 @@ export interface UnetConfig {
   readonly frequencyShift: number
 }
 
-const DOWN_BLOCKS = ['CrossAttnDownBlock2D', 'DownBlock2D'] as const
-const UP_BLOCKS = ['CrossAttnUpBlock2D', 'UpBlock2D'] as const
+const ATTENTION_DOWN = 'CrossAttnDownBlock2D'
+const ATTENTION_UP = 'CrossAttnUpBlock2D'
+const DOWN_BLOCKS = [ATTENTION_DOWN, 'DownBlock2D'] as const
+const UP_BLOCKS = [ATTENTION_UP, 'UpBlock2D'] as const
 const MIDDLE_BLOCKS = ['UNetMidBlock2DCrossAttn', 'UNetMidBlock2D'] as const
 const TIME_WIDTH_FACTOR = 4
 
@@ -42,8 +44,8 @@ export function parseUnetConfig(config: Readonly<Record<string, unknown>>): Unet
   const reader = new ConfigReader('unet', config)
   refuseUnsupported(reader)
   const channels = reader.sizes('block_out_channels', [320, 640, 1280, 1280])
-  const downTypes = reader.choices('down_block_types', DOWN_BLOCKS, ['CrossAttnDownBlock2D', 'CrossAttnDownBlock2D', 'CrossAttnDownBlock2D', 'DownBlock2D'])
-  const upTypes = reader.choices('up_block_types', UP_BLOCKS, ['UpBlock2D', 'CrossAttnUpBlock2D', 'CrossAttnUpBlock2D', 'CrossAttnUpBlock2D'])
+  const downTypes = reader.choices('down_block_types', DOWN_BLOCKS, [ATTENTION_DOWN, ATTENTION_DOWN, ATTENTION_DOWN, 'DownBlock2D'])
+  const upTypes = reader.choices('up_block_types', UP_BLOCKS, ['UpBlock2D', ATTENTION_UP, ATTENTION_UP, ATTENTION_UP])
   const count = channels.length
   if (downTypes.length !== count) throw reader.error('down_block_types', `must have ${count} entries, as block_out_channels has`)
   if (upTypes.length !== count) throw reader.error('up_block_types', `must have ${count} entries, as block_out_channels has`)
@@ -56,8 +58,8 @@ export function parseUnetConfig(config: Readonly<Record<string, unknown>>): Unet
     outChannels: reader.size('out_channels', 4),
     inKernel: oddKernel(reader, 'conv_in_kernel'),
     outKernel: oddKernel(reader, 'conv_out_kernel'),
-    down: downTypes.map((type, index) => level(index, type === 'CrossAttnDownBlock2D')),
-    up: upTypes.map((type, index) => level(count - 1 - index, type === 'CrossAttnUpBlock2D')),
+    down: downTypes.map((type, index) => level(index, type === ATTENTION_DOWN)),
+    up: upTypes.map((type, index) => level(count - 1 - index, type === ATTENTION_UP)),
     ...middleLevel(reader, config, level(count - 1, true)),
     contextWidth: level(0, true).contextWidth,
     hasLinearProjection: reader.boolean('use_linear_projection', false),
@@ -71,8 +73,8 @@ export function parseUnetConfig(config: Readonly<Record<string, unknown>>): Unet
 
 function levelReader(reader: ConfigReader, channels: readonly number[]): (index: number, hasAttention: boolean) => UnetLevel {
   const count = channels.length
-  // diffusers reads the head count from attention_head_dim unless num_attention_heads is given: a misnomer kept for old files.
-  const headsKey = reader.has('num_attention_heads') ? 'num_attention_heads' : 'attention_head_dim'
+  // A misnomer kept for old files: attention_head_dim is the number of heads. diffusers refuses num_attention_heads, and so is it here.
+  const headsKey = 'attention_head_dim'
   const heads = reader.sizePerLevel(headsKey, count, 8)
   const layers = reader.sizePerLevel('layers_per_block', count, 2)
   const depths = reader.sizePerLevel('transformer_layers_per_block', count, 1)
@@ -131,6 +133,7 @@ function refuseUnsupported(reader: ConfigReader): void {
 }
 
 const NULL_ONLY = [
+  'num_attention_heads',
   'reverse_transformer_layers_per_block', 'encoder_hid_dim', 'encoder_hid_dim_type', 'class_embed_type', 'addition_embed_type',
   'addition_time_embed_dim', 'num_class_embeds', 'time_embedding_act_fn', 'timestep_post_act', 'time_cond_proj_dim',
   'projection_class_embeddings_input_dim', 'cross_attention_norm',

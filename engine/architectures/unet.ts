@@ -31,7 +31,9 @@ interface UnetParts {
  * @param config the component's parsed `config.json`; a ConfigError names a value that is not supported
  * @param makeLayers for tests of a lowering
  */
-export function buildUnet(config: Readonly<Record<string, unknown>>, source: WeightSource, lowering: Lowering, makeLayers: LayersFactory = createLayers): ModelGraph {
+export function buildUnet(
+  config: Readonly<Record<string, unknown>>, source: WeightSource, lowering: Lowering, makeLayers: LayersFactory = createLayers,
+): ModelGraph {
   const settings = parseUnetConfig(config)
   const weights = new NetworkWeights(source)
   const graph = new GraphBuilder('unet')
@@ -44,7 +46,8 @@ export function buildUnet(config: Readonly<Record<string, unknown>>, source: Wei
   const parts: UnetParts = {
     graph, layers, weights, config: settings,
     time: timeEmbedding(graph, layers, weights.at('time_embedding'), timestep, {
-      width: firstChannels(settings), outWidth: settings.timeWidth, isCosineFirst: settings.isCosineFirst, frequencyShift: settings.frequencyShift,
+      width: firstChannels(settings), outWidth: settings.timeWidth,
+      isCosineFirst: settings.isCosineFirst, frequencyShift: settings.frequencyShift,
     }),
     context: { states: layers.tokens(states, settings.contextWidth), mask: layers.contextMask(bias) },
   }

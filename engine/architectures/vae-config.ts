@@ -25,7 +25,9 @@ export function parseVaeConfig(config: Readonly<Record<string, unknown>>): VaeCo
   reader.refuse('latents_std')
   const channels = reader.sizes('block_out_channels', [64])
   const types = reader.choices('up_block_types', ['UpDecoderBlock2D'], ['UpDecoderBlock2D'])
-  if (types.length !== channels.length) throw reader.error('up_block_types', `must have ${channels.length} entries, as block_out_channels has`)
+  if (types.length !== channels.length) {
+    throw reader.error('up_block_types', `must have ${channels.length} entries, as block_out_channels has`)
+  }
   const groups = reader.size('norm_num_groups', 32)
   const odd = channels.find(each => each % groups !== 0)
   if (odd !== undefined) throw reader.error('norm_num_groups', `must divide all of block_out_channels, which ${groups} does not: ${odd}`)

@@ -19,7 +19,9 @@ const NORM_EPSILON = 1e-6
  * @param config the component's parsed `config.json`; a ConfigError names a value that is not supported
  * @param makeLayers for tests of a lowering
  */
-export function buildVaeDecoder(config: Readonly<Record<string, unknown>>, source: WeightSource, lowering: Lowering, makeLayers: LayersFactory = createLayers): ModelGraph {
+export function buildVaeDecoder(
+  config: Readonly<Record<string, unknown>>, source: WeightSource, lowering: Lowering, makeLayers: LayersFactory = createLayers,
+): ModelGraph {
   const settings = parseVaeConfig(config)
   const weights = new NetworkWeights(source)
   const graph = new GraphBuilder('vae_decoder')
@@ -53,7 +55,8 @@ function decode(graph: GraphBuilder, layers: Layers, weights: NetworkWeights, la
     if (index === shallower.length) return
     map = layers.conv(layers.upsample(map), block.conv('upsamplers.0.conv', channels, channels, 3))
   }))
-  const normed = layers.groupNorm(map, weights.norm('conv_norm_out', map.channels), { groups: config.groups, epsilon: NORM_EPSILON, silu: true })
+  const norm = { groups: config.groups, epsilon: NORM_EPSILON, silu: true }
+  const normed = layers.groupNorm(map, weights.norm('conv_norm_out', map.channels), norm)
   return layers.conv(normed, weights.conv('conv_out', map.channels, config.outChannels, 3))
 }
 

@@ -12,6 +12,10 @@ export interface FusedNormOptions {
   readonly silu: boolean
 }
 
+export interface FusedSumNormOptions extends FusedNormOptions {
+  readonly wantsSum: boolean
+}
+
 /**
  * The operators that only the runtime's CUDA provider computes. They stand apart so that a test can put standard
  * operators in their place and prove the lowering without a GPU.
@@ -22,7 +26,7 @@ export interface FusedOperators {
   /** input [N, H, W, C]; gamma and beta [C] in float32. */
   groupNorm(input: Value, gamma: Value, beta: Value, options: FusedNormOptions): Value
   /** The norm of input + skip, and the sum itself where it is wanted; skip [N, H, W, C] or, for every pixel the same, [N, C]. */
-  skipGroupNorm(input: Value, skip: Value, gamma: Value, beta: Value, options: FusedNormOptions & { readonly wantsSum: boolean }): { normed: Value; sum?: Value }
+  skipGroupNorm(input: Value, skip: Value, gamma: Value, beta: Value, options: FusedSumNormOptions): { normed: Value; sum?: Value }
   /** input [N, S, D] + bias [D], the first half times gelu of the second. */
   biasSplitGelu(input: Value, bias: Value): Value
 }
@@ -46,7 +50,8 @@ export function contribOperators(graph: GraphBuilder): FusedOperators {
     groupNorm: (input, gamma, beta, options) =>
       graph.node('com.microsoft.GroupNorm', [input, gamma, beta], { attributes: normAttributes(options) }),
     skipGroupNorm(input, skip, gamma, beta, options) {
-      const results = graph.nodes('com.microsoft.SkipGroupNorm', [input, gamma, beta, skip], options.wantsSum ? 2 : 1, { attributes: normAttributes(options) })
+      const attributes = normAttributes(options)
+      const results = graph.nodes('com.microsoft.SkipGroupNorm', [input, gamma, beta, skip], options.wantsSum ? 2 : 1, { attributes })
       const [normed, sum] = results as [Value, Value?]
       return sum ? { normed, sum } : { normed }
     },

@@ -19,7 +19,9 @@ export interface NodeOptions {
   readonly type?: ElementType
 }
 
-const WEIGHT_TYPES = { F32: 'float32', F16: 'float16', BF16: 'bfloat16', I64: 'int64', I32: 'int32', U8: 'uint8' } as const satisfies Record<WeightDtype, ElementType>
+const WEIGHT_TYPES = {
+  F32: 'float32', F16: 'float16', BF16: 'bfloat16', I64: 'int64', I32: 'int32', U8: 'uint8',
+} as const satisfies Record<WeightDtype, ElementType>
 
 /** Builds one ONNX graph, node by node; weights stay in their files and are only pointed at. */
 export class GraphBuilder {
@@ -49,7 +51,9 @@ export class GraphBuilder {
 
   /** A tensor of a weight file as it is stored, or a reshaped view of it. */
   weight(ref: WeightRef, shape: readonly number[] = ref.shape): Value {
-    if (product(shape) !== product(ref.shape)) throw new Error(`a weight of shape [${ref.shape.join(', ')}] cannot be seen as [${shape.join(', ')}]`)
+    if (product(shape) !== product(ref.shape)) {
+      throw new Error(`a weight of shape [${ref.shape.join(', ')}] cannot be seen as [${shape.join(', ')}]`)
+    }
     const key = `${ref.file}:${ref.offset}:${shape.join('x')}`
     const known = this.#weights.get(key)
     if (known) return known.value

@@ -19,5 +19,8 @@ export interface ModelGraph {
   readonly outputs: readonly TensorSpec[]
 }
 
-/** How a graph is lowered: float32 NCHW for the CPU, float16 NHWC with the runtime's fused operators for CUDA. Inputs and outputs are the same for both. */
+/**
+ * How a graph is lowered: float32 NCHW for the CPU, float16 NHWC with the runtime's fused operators for CUDA.
+ * Inputs and outputs are the same for both.
+ */
 export type Lowering = 'cpu' | 'cuda'

@@ -61,9 +61,11 @@ export function createTokenLayers(context: LayerContext, splitGelu?: SplitGelu):
     geglu(input, weights) {
       const width = (weights.weight.shape[0] ?? 0) / 2
       if (splitGelu?.canDo(width)) {
-        return { value: splitGelu.emit(linear(input, { weight: weights.weight }).value, computedWeight(context, weights.bias), width), width }
+        const plain = linear(input, { weight: weights.weight })
+        return { value: splitGelu.emit(plain.value, computedWeight(context, weights.bias), width), width }
       }
-      const [plain, gate] = graph.nodes('Split', [linear(input, weights).value], 2, { attributes: { axis: { int: -1 }, num_outputs: { int: 2 } } })
+      const attributes = { axis: { int: -1 }, num_outputs: { int: 2 } }
+      const [plain, gate] = graph.nodes('Split', [linear(input, weights).value], 2, { attributes })
       return { value: graph.node('Mul', [plain, activate(graph, gate as Value, 'gelu')]), width }
     },
 

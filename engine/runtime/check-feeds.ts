@@ -2,7 +2,9 @@ import type { TensorSpec } from '../graph/model-graph.ts'
 import type { Tensor, TensorDtype } from '../tensor.ts'
 import { RuntimeError } from './runtime-error.ts'
 
-const ARRAYS = { float32: Float32Array, int64: BigInt64Array, int32: Int32Array, uint8: Uint8Array } as const satisfies Record<TensorDtype, unknown>
+const ARRAYS = {
+  float32: Float32Array, int64: BigInt64Array, int32: Int32Array, uint8: Uint8Array,
+} as const satisfies Record<TensorDtype, unknown>
 
 /**
  * Checks what is given to a graph: the runtime itself takes no notice of unknown names and reads past wrong sizes.
@@ -37,5 +39,7 @@ function checkFeed(label: string, { dtype, dims }: TensorSpec, feed: Tensor, nam
     throw new RuntimeError(`${label} must have the dims [${meaning.join(', ')}], not [${feed.dims.join(', ')}]`)
   }
   const count = feed.dims.reduce((a, b) => a * b, 1)
-  if (feed.data.length !== count) throw new RuntimeError(`${label} has ${feed.data.length} elements, not the ${count} of its dims [${feed.dims.join(', ')}]`)
+  if (feed.data.length !== count) {
+    throw new RuntimeError(`${label} has ${feed.data.length} elements, not the ${count} of its dims [${feed.dims.join(', ')}]`)
+  }
 }

@@ -42,12 +42,16 @@ function firstProblem({ driver, provider, libraries, devices }: CudaFindings): s
 
 function advise({ driver, provider, libraries }: CudaFindings): readonly string[] {
   const advice: string[] = []
-  if (!driver.isFound) advice.push(`Install the NVIDIA driver ${MIN_DRIVER} or newer; in a container, start it with GPU access (docker run --gpus all).`)
+  if (!driver.isFound) {
+    advice.push(`Install the NVIDIA driver ${MIN_DRIVER} or newer; in a container, start it with GPU access (docker run --gpus all).`)
+  }
   if (missing(provider.files).length > 0) {
     advice.push('Install the runtime\'s CUDA provider: npm rebuild onnxruntime-node --ignore-scripts=false')
   }
   const packages = new Set(missing(libraries).map(({ name }) => CUDA_LIBRARIES[name as keyof typeof CUDA_LIBRARIES]))
-  if (packages.size > 0) advice.push(`Install the CUDA 13 libraries from NVIDIA's package repository: apt-get install ${[...packages].join(' ')}`)
+  if (packages.size > 0) {
+    advice.push(`Install the CUDA 13 libraries from NVIDIA's package repository: apt-get install ${[...packages].join(' ')}`)
+  }
   return advice
 }
 

@@ -57,7 +57,8 @@ function driverVersion(): { version?: string } {
 function listDevices(): CudaDevice[] {
   try {
     const fields = ['--query-gpu=index,name,memory.total', '--format=csv,noheader,nounits']
-    const lines = execFileSync('nvidia-smi', fields, { encoding: 'utf8', timeout: 10_000, stdio: ['ignore', 'pipe', 'ignore'] }).trim().split('\n')
+    const printed = execFileSync('nvidia-smi', fields, { encoding: 'utf8', timeout: 10_000, stdio: ['ignore', 'pipe', 'ignore'] })
+    const lines = printed.trim().split('\n')
     return lines.filter(Boolean).map(line => {
       const [index, name = '', memory] = line.split(',').map(field => field.trim())
       return { index: Number(index), name, memoryMiB: Number(memory), isUsable: false }

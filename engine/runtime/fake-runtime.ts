@@ -4,6 +4,8 @@ import { checkFeeds } from './check-feeds.ts'
 import type { Device, ModelSession, Runtime } from './model-session.ts'
 import { RuntimeError } from './runtime-error.ts'
 
+type Feeds = Readonly<Record<string, Tensor>>
+
 export interface FakeRuntimeOptions {
   /** @default the processor */
   readonly device?: Device
@@ -43,15 +45,18 @@ export function fakeRuntime({ device = { type: 'cpu' }, beforeRun }: FakeRuntime
 
 const LATENT_FACTOR = 8
 
-function dimensionSizes(inputs: readonly TensorSpec[], feeds: Readonly<Record<string, Tensor>>): ReadonlyMap<string, number> {
+function dimensionSizes(inputs: readonly TensorSpec[], feeds: Feeds): ReadonlyMap<string, number> {
   const sizes = new Map<string, number>()
-  for (const { name, dims } of inputs) dims.forEach((dim, axis) => { if (typeof dim === 'string') sizes.set(dim, feeds[name]?.dims[axis] as number) })
+  for (const { name, dims } of inputs) {
+    dims.forEach((dim, axis) => { if (typeof dim === 'string') sizes.set(dim, feeds[name]?.dims[axis] as number) })
+  }
   return sizes
 }
 
-function computeOutput({ dtype, dims }: TensorSpec, place: number, sizes: ReadonlyMap<string, number>, feeds: Readonly<Record<string, Tensor>>): Tensor {
+function computeOutput({ dtype, dims }: TensorSpec, place: number, sizes: ReadonlyMap<string, number>, feeds: Feeds): Tensor {
   const upscaled = ['h', 'w']
-  const actual = dims.map(dim => (typeof dim === 'number' ? dim : sizes.get(dim) ?? (sizes.get(upscaled.shift() ?? '') ?? 1) * LATENT_FACTOR))
+  const upscaledSize = (): number => (sizes.get(upscaled.shift() ?? '') ?? 1) * LATENT_FACTOR
+  const actual = dims.map(dim => (typeof dim === 'number' ? dim : sizes.get(dim) ?? upscaledSize()))
   const [rows = 1, ...rest] = actual
   const size = rest.reduce((a, b) => a * b, 1)
   const values = new Float32Array(rows * size)
@@ -62,7 +67,7 @@ function computeOutput({ dtype, dims }: TensorSpec, place: number, sizes: Readon
   return { dtype, dims: actual, data: convert(dtype, values) }
 }
 
-function rowSum(feeds: Readonly<Record<string, Tensor>>, row: number): number {
+function rowSum(feeds: Feeds, row: number): number {
   return Object.keys(feeds).sort().reduce((sum, name, place) => {
     const { data, dims } = feeds[name] as Tensor
     const size = data.length / (dims[0] ?? 1)

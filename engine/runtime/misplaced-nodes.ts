@@ -2,11 +2,14 @@
 const MAX_SHAPE_ELEMENTS = 16
 const SHAPE_TYPES = ['int64', 'int32']
 
+/** One entry per output: its dims under the name of its type. */
+type TypedShapes = readonly Readonly<Record<string, readonly number[]>>[]
+
 /** The part of the profiler's record of a node that is looked at. */
 interface NodeEvent {
   readonly cat: string
   readonly name: string
-  readonly args?: { readonly op_name?: string; readonly provider?: string; readonly output_type_shape?: readonly Readonly<Record<string, readonly number[]>>[] }
+  readonly args?: { readonly op_name?: string; readonly provider?: string; readonly output_type_shape?: TypedShapes }
 }
 
 /**
@@ -21,12 +24,13 @@ export function misplacedNodes(profile: string, provider: string): readonly stri
   for (const { cat, name, args } of events) {
     if (cat !== 'Node' || !name.endsWith('_kernel_time') || !args?.provider) continue
     const isCopy = args.op_name?.startsWith('Memcpy') ?? false
-    if (isCopy || (args.provider !== provider && !isShape(args.output_type_shape))) names.add(`${args.op_name} ${name.slice(0, -'_kernel_time'.length)}`)
+    const isElsewhere = args.provider !== provider && !isShape(args.output_type_shape)
+    if (isCopy || isElsewhere) names.add(`${args.op_name} ${name.slice(0, -'_kernel_time'.length)}`)
   }
   return [...names]
 }
 
-function isShape(outputs: readonly Readonly<Record<string, readonly number[]>>[] = []): boolean {
+function isShape(outputs: TypedShapes = []): boolean {
   return outputs.length > 0 && outputs.every(output => Object.entries(output).every(([type, dims]) =>
     SHAPE_TYPES.includes(type) && dims.reduce((a, b) => a * b, 1) <= MAX_SHAPE_ELEMENTS))
 }

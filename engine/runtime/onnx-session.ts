@@ -50,7 +50,8 @@ export class OnnxSession implements ModelSession {
 
   async #run(feeds: Readonly<Record<string, Tensor>>): Promise<InferenceSession.ReturnType> {
     const { session, Tensor: Constructor } = this.#options
-    const tensors = Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, new Constructor(feed.dtype, feed.data, feed.dims)]))
+    const entries = Object.entries(feeds).map(([name, { dtype, data, dims }]) => [name, new Constructor(dtype, data, dims)])
+    const tensors = Object.fromEntries(entries) as Record<string, OnnxTensor>
     try {
       return await session.run(tensors)
     } catch (cause) {

@@ -14,7 +14,9 @@ type Onnx = typeof import('onnxruntime-node')
 
 /** Loads the runtime and gives the opener of graphs on `device`. Rejects with a RuntimeError when the library cannot be loaded. */
 export async function openRuntime(device: Device, options: RuntimeOptions): Promise<Runtime> {
-  if (!Number.isSafeInteger(options.threads) || options.threads < 1) throw new RuntimeError(`threads must be a positive whole number, not ${options.threads}`)
+  if (!Number.isSafeInteger(options.threads) || options.threads < 1) {
+    throw new RuntimeError(`threads must be a positive whole number, not ${options.threads}`)
+  }
   const onnx = await loadOnnx()
   return { device, open: graph => openGraph(onnx, graph, device, options) }
 }

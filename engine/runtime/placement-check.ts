@@ -28,7 +28,9 @@ export async function startPlacementCheck(graph: string, provider = 'CUDAExecuti
         const [file] = await readdir(folder)
         if (!file) throw new RuntimeError(`${graph} left no profile of its first run`)
         const misplaced = misplacedNodes(await readFile(join(folder, file), 'utf8'), provider)
-        if (misplaced.length > 0) throw new RuntimeError(`${graph} has ${misplaced.length} nodes that ${provider} does not run: ${misplaced.slice(0, 5).join(', ')}`)
+        if (misplaced.length === 0) return
+        const named = misplaced.slice(0, 5).join(', ')
+        throw new RuntimeError(`${graph} has ${misplaced.length} nodes that ${provider} does not run: ${named}`)
       } finally {
         await cancel()
       }

@@ -31,7 +31,9 @@ function probeCuda(entry: URL, timeoutMs: number): Promise<CudaReport> {
   return new Promise(resolve => {
     let findings: CudaFindings | undefined
     let complaints = ''
-    const child = fork(fileURLToPath(entry), { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], timeout: timeoutMs, killSignal: 'SIGKILL', execArgv: [] })
+    const child = fork(fileURLToPath(entry), {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'], timeout: timeoutMs, killSignal: 'SIGKILL', execArgv: [],
+    })
     child.stderr?.setEncoding('utf8').on('data', (text: string) => { complaints += text })
     child.on('message', message => { findings = message as CudaFindings })
     child.on('error', error => resolve(unusable(`the probing process could not be started: ${error.message}`)))
@@ -45,5 +47,6 @@ function probeCuda(entry: URL, timeoutMs: number): Promise<CudaReport> {
 }
 
 function unusable(problem: string): CudaReport {
-  return { usable: [], problem, provider: { folder: '', files: [] }, libraries: [], driver: { name: '', isFound: false }, devices: [], advice: [] }
+  const nothing = { provider: { folder: '', files: [] }, libraries: [], driver: { name: '', isFound: false }, devices: [], advice: [] }
+  return { usable: [], problem, ...nothing }
 }

@@ -32,7 +32,8 @@ export async function resolveDevices(setting: string, probe: () => Promise<Devic
 function chooseBest({ cuda, cpu }: DeviceReport): DeviceChoice {
   const devices = cuda.usable.map(index => ({ type: 'cuda' as const, index }))
   if (devices.length === 0) {
-    return { devices: [{ type: 'cpu' }], reason: `no CUDA device can be used: ${cuda.problem ?? 'none was found'}; the processor has ${cpu.cores} cores` }
+    const why = `no CUDA device can be used: ${cuda.problem ?? 'none was found'}`
+    return { devices: [{ type: 'cpu' }], reason: `${why}; the processor has ${cpu.cores} cores` }
   }
   const names = devices.map(device => describe(device, cuda.devices.find(({ index }) => index === device.index)?.name))
   return { devices, reason: `usable CUDA devices found: ${names.join(', ')}` }
