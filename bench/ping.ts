@@ -83,7 +83,7 @@ async function measure(durationMs: number) {
 
 function submit(): void {
   const size = Number(options.size)
-  const task = { taskType: 'imageInference', taskUUID: randomUUID(), model, positivePrompt: 'a red cup', width: size, height: size, steps: 20 }
+  const task = { taskType: 'imageInference', taskUUID: randomUUID(), model, positivePrompt: 'a red cup', width: size, height: size, steps: 4 }
   loader.send(JSON.stringify([task]))
 }
 
