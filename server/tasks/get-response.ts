@@ -31,7 +31,7 @@ export async function answerPoll(snapshot: TaskSnapshot | undefined, taskUUID: s
     return failed(unreadable(asked, new Error('A completed task lacks results')))
   }
   try {
-    const items = await Promise.all(record.results.map(({ index }) => {
+    const items = await Promise.all(record.results.map(async ({ index }) => {
       const result = byIndex.get(index)
       return result ? buildResultItem(asked, result, images) : processing(asked)
     }))

@@ -121,17 +121,9 @@ export interface Config {
      */
     readonly maxOutboxItems: number
     /**
-     * Most bytes of a session's unconfirmed results that are kept in memory.
-     */
-    readonly maxOutboxBytes: number
-    /**
      * Most reserved or unconfirmed results of one account.
      */
     readonly maxAccountOutboxItems: number
-    /**
-     * Most bytes of an account's unconfirmed results that are kept in memory.
-     */
-    readonly maxAccountOutboxBytes: number
     /**
      * Frames handed to one connection and not yet confirmed by its peer.
      */
