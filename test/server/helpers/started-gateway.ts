@@ -57,7 +57,7 @@ export async function startTestGateway({ limits, withoutWorker = false, bytes, .
   const clock = new ManualClock()
   const now = () => clock.wallNow()
   const queue = new MemoryQueue({
-    maxWaiting: 10_000, maxWaitingPerAccount: 10_000, finishedRetentionMs: 600_000, keyRetentionMs: 86_400_000, maxTasks: 100_000, maxKeys: 100_000,
+    maxWaiting: 10_000, maxWaitingPerAccount: 10_000, finishedRetentionMs: 600_000, minRetentionMs: 600_000, keyRetentionMs: 86_400_000, maxTasks: 100_000, maxKeys: 100_000,
     leaseMs: 15_000, now: () => clock.now(),
   })
   const images = new MemoryImageStore(now)

@@ -96,7 +96,7 @@ export class WireClient {
     for (let trip = 0; trip < 2; trip++) {
       const ponged = once(this.socket, 'pong')
       this.socket.ping()
-      await ponged
+      await Promise.race([ponged, this.#closed.then(code => { throw new Error(`The socket was closed with ${code} while a pong was awaited`) })])
     }
   }
 
