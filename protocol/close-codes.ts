@@ -1,5 +1,7 @@
 /** Why the server closes a WebSocket. Codes below 4000 are those of RFC 6455. */
 export const CloseCode = {
+  /** The peer breaks the rules of WebSocket. */
+  protocolError: 1002,
   /** The frame is binary; the protocol has text frames only. */
   unsupportedData: 1003,
   /** The text is not UTF-8. */
@@ -8,8 +10,6 @@ export const CloseCode = {
   policyViolation: 1008,
   /** The frame is larger than the server accepts. */
   messageTooBig: 1009,
-  /** A defect of the server. */
-  internalError: 1011,
   /** The server stops or restarts; come back and resume. Never 1000 or 1001, which some clients take for their own. */
   serviceRestart: 1012,
   /** Too many messages that are not valid. */
@@ -22,9 +22,5 @@ export const CloseCode = {
   authenticationTimeout: 4408,
   /** Another connection resumed the session. */
   sessionReplaced: 4409,
-  /** The peer stopped reading or answering; resume to get what is left. */
-  slow: 4413,
-  /** Too many connections or messages. */
-  rateLimited: 4429,
 } as const
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode]
