@@ -1,3 +1,4 @@
+import type OnnxRuntime from 'onnxruntime-node'
 import type { InferenceSession } from 'onnxruntime-node'
 import type { ModelGraph } from '../graph/model-graph.ts'
 import type { Device, ModelSession, Runtime } from './model-session.ts'
@@ -10,7 +11,7 @@ export interface RuntimeOptions {
   readonly threads: number
 }
 
-type Onnx = typeof import('onnxruntime-node')
+type Onnx = typeof OnnxRuntime
 
 /** Loads the runtime and gives the opener of graphs on `device`. Rejects with a RuntimeError when the library cannot be loaded. */
 export async function openRuntime(device: Device, options: RuntimeOptions): Promise<Runtime> {
@@ -22,13 +23,10 @@ export async function openRuntime(device: Device, options: RuntimeOptions): Prom
 }
 
 async function loadOnnx(): Promise<Onnx> {
-  let onnx: Onnx
-  try {
-    const module = await import('onnxruntime-node')
-    onnx = (module as { readonly default?: Onnx }).default ?? module
-  } catch (cause) {
-    throw new RuntimeError(`the runtime onnxruntime-node cannot be loaded: ${(cause as Error).message}`, { cause })
-  }
+  const module = await import('onnxruntime-node').catch((cause: Error) => {
+    throw new RuntimeError(`the runtime onnxruntime-node cannot be loaded: ${cause.message}`, { cause })
+  })
+  const onnx = module.default
   // Before the first session, or it has no effect.
   onnx.env.logLevel = 'error'
   return onnx

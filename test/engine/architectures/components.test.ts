@@ -50,7 +50,8 @@ t.test('a row of the UNet gives the same alone and beside others', async t => {
   const session = await open('sd1-tiny', 'unet')
   const together = (await session.run(feeds)).out_sample!
   for (let row = 0; row < 3; row++) {
-    const alone = await session.run(Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, sliceRows(tensor, row, row + 1)])))
+    const rowFeeds = Object.entries(feeds).map(([name, tensor]) => [name, sliceRows(tensor, row, row + 1)] as const)
+    const alone = await session.run(Object.fromEntries(rowFeeds))
     t.ok(relativeError(alone.out_sample, sliceRows(together, row, row + 1)) < 1e-5, `row ${row}`)
   }
   await session.release()

@@ -49,15 +49,19 @@ t.test('a text encoder gives as many skips as it has layers', async t => {
 })
 
 const REFUSED: readonly [Component, string, unknown][] = [
-  ['unet', 'act_fn', 'gelu'], ['unet', 'center_input_sample', true], ['unet', 'downsample_padding', 0], ['unet', 'mid_block_scale_factor', 2],
+  ['unet', 'act_fn', 'gelu'], ['unet', 'center_input_sample', true], ['unet', 'downsample_padding', 0],
+  ['unet', 'mid_block_scale_factor', 2],
   ['unet', 'only_cross_attention', true], ['unet', 'only_cross_attention', [false, true]], ['unet', 'dual_cross_attention', true],
   ['unet', 'resnet_time_scale_shift', 'scale_shift'], ['unet', 'resnet_skip_time_act', true], ['unet', 'resnet_out_scale_factor', 2],
   ['unet', 'time_embedding_type', 'fourier'], ['unet', 'attention_type', 'gated'], ['unet', 'class_embed_type', 'timestep'],
   ['unet', 'addition_embed_type', 'text_time'], ['unet', 'encoder_hid_dim_type', 'text_proj'], ['unet', 'num_class_embeds', 10],
   ['unet', 'time_cond_proj_dim', 256], ['unet', 'cross_attention_norm', 'layer_norm'], ['unet', 'timestep_post_act', 'silu'],
-  ['unet', 'down_block_types', ['AttnDownBlock2D']], ['unet', 'up_block_types', ['UpBlock2D']], ['unet', 'mid_block_type', 'UNetMidBlock2DSimpleCrossAttn'],
-  ['unet', 'attention_head_dim', 7], ['unet', 'num_attention_heads', 8], ['unet', 'attention_head_dim', [8, 8]], ['unet', 'norm_num_groups', 5], ['unet', 'layers_per_block', 0],
-  ['unet', 'in_channels', '4'], ['unet', 'cross_attention_dim', [32, 32, 32, 48]], ['unet', 'conv_in_kernel', 2], ['unet', 'norm_eps', 'small'],
+  ['unet', 'down_block_types', ['AttnDownBlock2D']], ['unet', 'up_block_types', ['UpBlock2D']],
+  ['unet', 'mid_block_type', 'UNetMidBlock2DSimpleCrossAttn'],
+  ['unet', 'attention_head_dim', 7], ['unet', 'num_attention_heads', 8], ['unet', 'attention_head_dim', [8, 8]],
+  ['unet', 'norm_num_groups', 5], ['unet', 'layers_per_block', 0],
+  ['unet', 'in_channels', '4'], ['unet', 'cross_attention_dim', [32, 32, 32, 48]], ['unet', 'conv_in_kernel', 2],
+  ['unet', 'norm_eps', 'small'],
   ['vae', 'act_fn', 'relu'], ['vae', 'latents_mean', [0]], ['vae', 'up_block_types', ['AttnUpDecoderBlock2D']], ['vae', 'out_channels', 4],
   ['vae', 'scaling_factor', 0], ['vae', 'norm_num_groups', 3], ['vae', 'mid_block_add_attention', 'yes'],
   ['text_encoder', 'hidden_act', 'gelu_new'], ['text_encoder', 'num_attention_heads', 5], ['text_encoder', 'num_hidden_layers', -1],
@@ -66,7 +70,8 @@ const REFUSED: readonly [Component, string, unknown][] = [
 t.test('a configuration value that is not supported is refused by name', async t => {
   for (const [component, key, value] of REFUSED) {
     const config = { ...readConfig('sd1-tiny', component), [key]: value }
-    t.throws(() => BUILDERS[component](config, new ShapeSource(), 'cpu'), { name: 'ConfigError', key: `${component}.${key}` }, `${key} = ${JSON.stringify(value)}`)
+    const expected = { name: 'ConfigError', key: `${component}.${key}` }
+    t.throws(() => BUILDERS[component](config, new ShapeSource(), 'cpu'), expected, `${key} = ${JSON.stringify(value)}`)
   }
 })
 
@@ -82,11 +87,15 @@ t.test('a message names the key and the value', async t => {
 
 t.test('missing values are those of diffusers', async t => {
   const unet = parseUnetConfig({})
-  t.same(unet.down.map(level => [level.hasAttention, level.channels, level.layers, level.heads]), [[true, 320, 2, 8], [true, 640, 2, 8], [true, 1280, 2, 8], [false, 1280, 2, 8]])
+  t.same(unet.down.map(level => [level.hasAttention, level.channels, level.layers, level.heads]), [
+    [true, 320, 2, 8], [true, 640, 2, 8], [true, 1280, 2, 8], [false, 1280, 2, 8],
+  ])
   t.equal(unet.contextWidth, 1280)
   t.equal(unet.timeWidth, 1280)
   t.equal(unet.middle?.hasAttention, true)
   t.equal(parseUnetConfig({ mid_block_type: null }).middle, undefined)
   t.equal(parseUnetConfig({ mid_block_type: 'UNetMidBlock2D' }).middle?.hasAttention, false)
-  t.match(parseVaeConfig({}), { channels: [64], layers: 1, groups: 32, scalingFactor: 0.18215, shiftFactor: 0, hasPostQuantConv: true, latentFactor: 1 })
+  t.match(parseVaeConfig({}), {
+    channels: [64], layers: 1, groups: 32, scalingFactor: 0.18215, shiftFactor: 0, hasPostQuantConv: true, latentFactor: 1,
+  })
 })

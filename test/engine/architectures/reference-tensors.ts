@@ -9,11 +9,17 @@ const ARRAYS = {
   F32: ['float32', Float32Array], I64: ['int64', BigInt64Array], U8: ['uint8', Uint8Array],
 } as const
 
+interface StoredTensor {
+  readonly dtype: keyof typeof ARRAYS
+  readonly shape: readonly number[]
+  readonly data_offsets: readonly [number, number]
+}
+
 /** Reads all tensors of a small safetensors file into memory. */
 export function readTensors(file: string): Readonly<Record<string, Tensor>> {
   const bytes = readFileSync(file)
   const headerLength = Number(bytes.readBigUInt64LE(0))
-  const header = JSON.parse(bytes.subarray(8, 8 + headerLength).toString('utf8')) as Record<string, { dtype: keyof typeof ARRAYS; shape: number[]; data_offsets: [number, number] }>
+  const header = JSON.parse(bytes.subarray(8, 8 + headerLength).toString('utf8')) as Record<string, StoredTensor>
   const entries = Object.entries(header).filter(([name]) => name !== '__metadata__')
   return Object.fromEntries(entries.map(([name, { dtype, shape, data_offsets: [start, end] }]) => {
     const [type, Array] = ARRAYS[dtype]

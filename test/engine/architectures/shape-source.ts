@@ -31,7 +31,8 @@ export function writeWeight(shape: readonly number[], numbers: Float32Array): { 
   const folder = mkdtempSync(join(tmpdir(), 'latentd-weight-'))
   const file = join(folder, 'weight.bin')
   writeFileSync(file, new Uint8Array(numbers.buffer))
-  return { ref: { file, offset: 0, byteLength: numbers.byteLength, dtype: 'F32', shape }, remove: () => rmSync(folder, { recursive: true }) }
+  const ref = { file, offset: 0, byteLength: numbers.byteLength, dtype: 'F32', shape } as const
+  return { ref, remove: () => rmSync(folder, { recursive: true }) }
 }
 
 function count(shape: readonly number[]): number {

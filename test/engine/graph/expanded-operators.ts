@@ -37,7 +37,8 @@ export function expandedOperators(graph: GraphBuilder, used: Set<string> = new S
     },
     biasSplitGelu(input, bias) {
       used.add('BiasSplitGelu')
-      const [left, right] = graph.nodes('Split', [graph.node('Add', [input, bias])], 2, { attributes: { axis: { int: 2 }, num_outputs: { int: 2 } } })
+      const attributes = { axis: { int: 2 }, num_outputs: { int: 2 } }
+      const [left, right] = graph.nodes('Split', [graph.node('Add', [input, bias])], 2, { attributes })
       return graph.node('Mul', [left, graph.node('Gelu', [right])])
     },
   }

@@ -49,7 +49,9 @@ t.test('a sum that is used before and after it is normed is computed once and ri
     const x: Tensor = { dtype: 'float32', dims: [1, 4, 2, 2], data: numbers(16) }
     const y = await run(graph => {
       const input = graph.input('x', 'float32', ['rows', 4, 'h', 'w'])
-      const layers = lowering === 'cpu' ? createLayers(graph, input, 'cpu', 'float32') : createCudaLayers(graph, input, 'float32', expandedOperators(graph))
+      const layers = lowering === 'cpu'
+        ? createLayers(graph, input, 'cpu', 'float32')
+        : createCudaLayers(graph, input, 'float32', expandedOperators(graph))
       const map = layers.features(input, 4)
       const sum = layers.add(map, map)
       const normed = layers.groupNorm(sum, { weight: ref, bias: ref }, { groups: 2, epsilon: 1e5, silu: false })

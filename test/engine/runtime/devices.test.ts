@@ -27,9 +27,10 @@ t.test('device settings are read in all their spellings', async t => {
   t.equal(formatDevice({ type: 'cpu' }), 'cpu')
   t.equal(formatDevice({ type: 'cuda', index: 3 }), 'cuda:3')
   for (const wrong of ['', 'gpu', 'cuda:', 'cuda:x', 'cpu,cuda:0', 'cuda:-1', 'cuda:0,']) {
-    t.throws(() => parseDeviceSpec(wrong), { name: 'DeviceSpecError', message: `the device must be auto, cpu, or a list such as cuda:0,cuda:1, not "${wrong}"` })
+    const message = `the device must be auto, cpu, or a list such as cuda:0,cuda:1, not "${wrong}"`
+    t.throws(() => parseDeviceSpec(wrong), { name: 'DeviceSpecError', message })
   }
-  t.throws(() => parseDeviceSpec('cuda:1,cuda:1'), { name: 'DeviceSpecError', message: 'the device list "cuda:1,cuda:1" names cuda:1 twice' })
+  t.throws(() => parseDeviceSpec('cuda:1,cuda:1'), { message: 'the device list "cuda:1,cuda:1" names cuda:1 twice' })
 })
 
 t.test('auto takes every usable CUDA device, else the processor, and says why', async t => {
@@ -47,14 +48,19 @@ t.test('a device that was asked for is used or refused, never replaced', async t
   const never = (): Promise<DeviceReport> => { throw new Error('nobody asked for CUDA') }
   t.same((await resolveDevices('cpu', never)).devices, [{ type: 'cpu' }])
   t.same((await resolveDevices('cuda:1', reporting(FINE))).devices, [{ type: 'cuda', index: 1 }])
-  await t.rejects(resolveDevices('cuda:7', reporting(FINE)), { name: 'DeviceUnusableError', message: 'cuda:7 cannot be used: the usable ones are cuda:0, cuda:1.' })
+  await t.rejects(resolveDevices('cuda:7', reporting(FINE)), {
+    name: 'DeviceUnusableError', message: 'cuda:7 cannot be used: the usable ones are cuda:0, cuda:1.',
+  })
   const noDriver = { ...FINE, devices: [], driver: { name: 'libcuda.so.1', isFound: false } }
-  await t.rejects(resolveDevices('cuda', reporting(noDriver)), { message: /^cuda:0 cannot be used: the NVIDIA driver is not installed .* Install the NVIDIA driver/ })
+  await t.rejects(resolveDevices('cuda', reporting(noDriver)), {
+    message: /^cuda:0 cannot be used: the NVIDIA driver is not installed .* Install the NVIDIA driver/,
+  })
 })
 
 t.test('what is missing is named with the command that installs it', async t => {
   const missing = (name: string) => ({ name, isFound: false, problem: 'cannot open shared object file' })
-  const provider = interpretFindings({ ...FINE, devices: [], provider: { folder: '/runtime', files: [missing('libonnxruntime_providers_cuda.so')] } })
+  const files = [missing('libonnxruntime_providers_cuda.so')]
+  const provider = interpretFindings({ ...FINE, devices: [], provider: { folder: '/runtime', files } })
   t.equal(provider.problem, "the runtime's CUDA provider is not installed (libonnxruntime_providers_cuda.so not found in /runtime)")
   t.match(provider.advice.join(), /npm rebuild onnxruntime-node --ignore-scripts=false/)
 
@@ -85,7 +91,8 @@ t.test('a probe that crashes or hangs is a reason, not a failure', async t => {
     writeFileSync(join(folder, name), code)
     return pathToFileURL(join(folder, name))
   }
-  const crash = await probeDevices({ entry: entry('crash.mjs', "console.error('a library is broken'); process.kill(process.pid, 'SIGSEGV')") })
+  const crashing = "console.error('a library is broken'); process.kill(process.pid, 'SIGSEGV')"
+  const crash = await probeDevices({ entry: entry('crash.mjs', crashing) })
   t.match(crash.cuda.problem, /^the probing process was ended by SIGSEGV: .*a library is broken/)
   const exit = await probeDevices({ entry: entry('exit.mjs', 'process.exit(3)') })
   t.equal(exit.cuda.problem, 'the probing process ended with code 3')

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { cast } from '../../../engine/graph/common-nodes.ts'
 import { GraphBuilder } from '../../../engine/graph/graph-builder.ts'
 import type { ModelGraph } from '../../../engine/graph/model-graph.ts'
 import { fakeRuntime } from '../../../engine/runtime/fake-runtime.ts'
@@ -18,6 +19,8 @@ function sumGraph(): ModelGraph {
 
 const float = (dims: readonly number[], ...data: number[]): Tensor => ({ dtype: 'float32', dims, data: Float32Array.from(data) })
 const GOOD = { a: float([2, 2], 1, 2, 3, 4), b: float([2, 3], 0, 0, 3, 6, 6, 6) }
+// No type checker stands between JavaScript callers and the runtime.
+const WRONG_ARRAY = { dtype: 'float32', dims: [2, 2], data: new Uint8Array(4) } as unknown as Tensor
 
 const RUNTIMES: readonly [string, () => Runtime | Promise<Runtime>][] = [
   ['the processor', () => openRuntime({ type: 'cpu' }, { threads: 1 })],
@@ -32,7 +35,7 @@ for (const [name, make] of RUNTIMES) {
       [{ a: GOOD.a }, 'sum was not given its input b'],
       [{ ...GOOD, c: GOOD.a }, 'sum has no input c'],
       [{ ...GOOD, a: { dtype: 'int64', dims: [2, 2], data: new BigInt64Array(4) } }, "sum's input a must be float32, not int64"],
-      [{ ...GOOD, a: { dtype: 'float32', dims: [2, 2], data: new Uint8Array(4) } as unknown as Tensor }, "sum's input a must hold its data in a Float32Array"],
+      [{ ...GOOD, a: WRONG_ARRAY }, "sum's input a must hold its data in a Float32Array"],
       [{ ...GOOD, a: float([2, 3], 1, 2, 3, 4, 5, 6) }, "sum's input a must have the dims [rows, 2], not [2, 3]"],
       [{ ...GOOD, a: float([4], 1, 2, 3, 4) }, "sum's input a must have the dims [rows, 2], not [4]"],
       [{ ...GOOD, a: float([0, 2]) }, "sum's input a must have the dims [rows, 2], not [0, 2]"],
@@ -58,8 +61,9 @@ t.test('the processor computes the graph', async t => {
 
 t.test('a graph that cannot be opened says which and where', async t => {
   const runtime = await openRuntime({ type: 'cpu' }, { threads: 1 })
-  await t.rejects(runtime.open({ ...sumGraph(), bytes: Uint8Array.of(1, 2, 3) }), { name: 'RuntimeError', message: /^sum cannot be opened on the CPU: / })
-  await t.rejects(openRuntime({ type: 'cpu' }, { threads: 0 }), { name: 'RuntimeError', message: 'threads must be a positive whole number, not 0' })
+  const broken = { ...sumGraph(), bytes: Uint8Array.of(1, 2, 3) }
+  await t.rejects(runtime.open(broken), { name: 'RuntimeError', message: /^sum cannot be opened on the CPU: / })
+  await t.rejects(openRuntime({ type: 'cpu' }, { threads: 0 }), { message: 'threads must be a positive whole number, not 0' })
 })
 
 t.test('the fake computes as its description says, row by row', async t => {
@@ -77,7 +81,7 @@ t.test('the fake computes as its description says, row by row', async t => {
 t.test('the fake gives pictures of eight times the latents\' size', async t => {
   const graph = new GraphBuilder('vae_decoder')
   const latents = graph.input('latents', 'float32', ['rows', 4, 'h', 'w'])
-  graph.output('image', 'uint8', ['rows', 'height', 'width', 3], graph.node('Cast', [latents], { type: 'uint8', attributes: { to: { int: 2 } } }))
+  graph.output('image', 'uint8', ['rows', 'height', 'width', 3], cast(graph, latents, 'uint8'))
   const session = await fakeRuntime().open(graph.build())
   const { image } = await session.run({ latents: { dtype: 'float32', dims: [1, 4, 2, 3], data: new Float32Array(24).fill(70) } })
   t.same(image?.dims, [1, 16, 24, 3])
