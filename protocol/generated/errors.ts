@@ -2,7 +2,6 @@
 /** Every error code: message template, HTTP status, and whether trying again can help. */
 export const errorRegistry = {
   conflictTaskUUID: {"message":"taskUUID {value} was used before; read its state with getResponse.","status":409,"isRetryable":false},
-  imageNotFound: {"message":"There is no image {value}.","status":404,"isRetryable":false},
   inferenceError: {"message":"The picture could not be computed: {reason}.","status":500,"isRetryable":true},
   internalServerError: {"message":"The server failed to handle the task.","status":500,"isRetryable":true},
   invalidApiKey: {"message":"Invalid API key. Create one on the server with: latentd keys create","status":401,"isRetryable":false},
@@ -47,7 +46,6 @@ export const errorRegistry = {
   modelNotFound: {"message":"There is no model {value} on this server.","status":404,"isRetryable":false},
   modelUnavailable: {"message":"Model {value} cannot be used: {reason}.","status":503,"isRetryable":true},
   processingFailed: {"message":"The task was given up: {reason}.","status":500,"isRetryable":true},
-  processingTimeout: {"message":"The task took longer than {expected}.","status":504,"isRetryable":true},
   rateLimitExceeded: {"message":"Too many requests: {reason}.","status":429,"isRetryable":true},
   resultExpired: {"message":"The results of the task are no longer kept.","status":410,"isRetryable":false},
   routeNotFound: {"message":"There is nothing at this path; tasks are posted to / or /v1.","status":404,"isRetryable":false},
