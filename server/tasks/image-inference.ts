@@ -100,7 +100,7 @@ function findModel(air: string, models: ModelRegistry): ModelSpec | Refusal {
 }
 
 function missingSize(parameter: 'width' | 'height'): Refusal {
-  const code = parameter === 'width' ? 'invalidWidth' : 'invalidHeight'
+  const code = parameter === 'width' ? 'missingWidth' : 'missingHeight'
   return { code, parameter, type: 'integer', expected: 'given, because the model has none of its own', value: 'nothing', min: 128, max: 2048 }
 }
 
