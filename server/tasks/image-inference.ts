@@ -101,7 +101,7 @@ function findModel(air: string, models: ModelRegistry): ModelSpec | Refusal {
 
 function missingSize(parameter: 'width' | 'height'): Refusal {
   const code = parameter === 'width' ? 'missingWidth' : 'missingHeight'
-  return { code, parameter, type: 'integer', expected: 'given, because the model has none of its own', value: 'nothing', min: 128, max: 2048 }
+  return { code, parameter, type: 'integer', expected: 'a multiple of 64 from 128 to 2048, for the model has none of its own', min: 128, max: 2048 }
 }
 
 function unknownScheduler(name: string): Refusal {

@@ -182,7 +182,7 @@ t.test('I21 a refusal names what is wrong and what would be right', async t => {
   const scheduler = await refusal({ scheduler: 'Nonsense' })
   t.match(scheduler, { code: 'invalidScheduler', parameter: 'scheduler' })
   t.ok((scheduler['allowedValues'] as readonly string[]).includes('Euler'))
-  t.match(await refusal({ width: undefined }), { code: 'invalidWidth', parameter: 'width' })
+  t.match(await refusal({ width: undefined }), { code: 'missingWidth', parameter: 'width' })
   t.match(await refusal({ positivePrompt: 'x' }), { parameter: 'positivePrompt', min: 2 })
   t.match(await refusal({ outputType: 'png' }), { parameter: 'outputType', allowedValues: ['URL', 'base64Data', 'dataURI'] })
 })
