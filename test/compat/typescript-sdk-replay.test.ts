@@ -104,7 +104,7 @@ t.test('the sequences of the TypeScript SDK work', { timeout: 200_000 }, async (
 
   await t.test('a pushed call resolves from the replay after a drop; the task is never sent again', async (t) => {
     const { client, session } = await connect()
-    const task = request({ deliveryMethod: 'sync', steps: 60, width: 256, height: 256, seed: 5 })
+    const task = request({ deliveryMethod: 'sync', steps: 30, width: 256, height: 256, seed: 5 })
     client.send(task)
     client.send({ taskType: 'ping', ping: true })
     await client.frame((frame) => frame.data?.[0].pong === true)

@@ -54,7 +54,7 @@ async def hundred_in_parallel(client: Runware) -> str:
 
 
 async def drop_and_resume(client: Runware) -> str:
-    call = asyncio.create_task(client.imageInference(request(steps=60, seed=5, width=256, height=256)))
+    call = asyncio.create_task(client.imageInference(request(steps=30, seed=5, width=256, height=256)))
     await asyncio.sleep(0.3)
     request_cut()
     images = await asyncio.wait_for(call, 60)

@@ -75,7 +75,7 @@ async def hundred_in_parallel(client: Runware) -> str:
 
 
 async def drop_async(client: Runware) -> str:
-    call = asyncio.create_task(client.run(request(steps=60, seed=5, width=256, height=256)))
+    call = asyncio.create_task(client.run(request(steps=30, seed=5, width=256, height=256)))
     await asyncio.sleep(0.5)
     request_cut()
     items = await asyncio.wait_for(call, 60)
@@ -86,7 +86,7 @@ async def drop_async(client: Runware) -> str:
 async def drop_sync_stays_answerable(client: Runware) -> str:
     task = "5f0c9a3e-6d0f-4f0e-9f57-1a64a41a52f1"
     call = asyncio.create_task(
-        client.run(request(deliveryMethod="sync", steps=60, seed=6, width=256, height=256, taskUUID=task))
+        client.run(request(deliveryMethod="sync", steps=30, seed=6, width=256, height=256, taskUUID=task))
     )
     await asyncio.sleep(0.5)
     request_cut()
