@@ -163,7 +163,14 @@ test('28 forged pongs confirm nothing', async t => {
 
 test('34 connections that end in every improper way leave their session behind', async t => {
   const before = server.gateway.connections
-  for (const end of [(socket: Socket) => socket.resetAndDestroy(), (socket: Socket) => socket.end(), (socket: Socket) => socket.end(frame(0x88, Buffer.alloc(0))), (socket: Socket) => socket.end(frame(0x88, Buffer.from([0xff, 0xff]))), (socket: Socket) => socket.end(Buffer.from([0x81, 0xfe, 0x10, 0x00, 0, 0, 0, 0, 0x5b]))]) {
+  const ends: readonly ((socket: Socket) => unknown)[] = [
+    socket => socket.resetAndDestroy(),
+    socket => socket.end(),
+    socket => socket.end(frame(0x88, Buffer.alloc(0))),
+    socket => socket.end(frame(0x88, Buffer.from([0xff, 0xff]))),
+    socket => socket.end(Buffer.from([0x81, 0xfe, 0x10, 0x00, 0, 0, 0, 0, 0x5b])),
+  ]
+  for (const end of ends) {
     const { socket } = await upgrade()
     socket.write(frame(0x81, Buffer.from(JSON.stringify([{ taskType: 'authentication', apiKey: keyA }]))))
     await once(socket, 'data')

@@ -341,3 +341,24 @@ t.test('P11 a client that closes with 1009 gets the picture\'s URL instead of th
   t.match(item, { taskUUID: task.taskUUID, imageURL: String })
   t.equal(item?.['imageBase64Data'], undefined)
 })
+
+t.test('31 a peer that does not read is given up after 20 s, and a resume gets everything', async t => {
+  const server = await start(t, { bytes: Buffer.alloc(2 ** 20, 1), limits: { maxBufferedBytes: 2 ** 20 } })
+  const client = await server.login()
+  const tasks = Array.from({ length: 30 }, () => inference({ outputType: 'base64Data' }))
+  // One frame: a peer that does not read is not read from either.
+  client.send(...tasks)
+  client.socket.pause()
+  while (server.queue.unfinished > 0 || server.worker.claimed.length < 30) await new Promise(resolve => setImmediate(resolve))
+  const neighbour = await server.login()
+  t.same(await neighbour.settle(), [])
+  for (let seconds = 0; seconds < 45; seconds++) {
+    server.clock.advance(1_000)
+    await neighbour.settle()
+  }
+  await server.whenConnections(1)
+  t.equal(server.gateway.owedItems, 30 - new Set(client.frames.flatMap(({ data = [] }) => data).filter(item => item['imageUUID']).map(item => item['imageUUID'])).size, 'what was not confirmed is kept')
+  const again = await server.login(keyA, client.sessionUUID)
+  const missing = new Set(tasks.map(task => task.taskUUID))
+  while (missing.size > 0) missing.delete(String((await again.next()).data?.[0]?.['taskUUID']))
+})
