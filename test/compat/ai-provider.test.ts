@@ -1,11 +1,10 @@
 import { createRunware } from '@runware/ai-sdk-provider'
 import { generateImage } from 'ai'
 import t from 'tap'
-import { apiKey, model, startServer } from './helpers/started-server.ts'
+import { apiKey, model, serveReady } from '../helpers/served.ts'
 
 t.test('the Vercel AI SDK provider works unmodified over REST', { timeout: 120_000 }, async (t) => {
-  const server = await startServer()
-  t.teardown(() => server.stop())
+  const server = await serveReady(t)
   const baseURL = `http://127.0.0.1:${server.port}/v1`
   const runware = createRunware({ apiKey, baseURL })
   const ask = (options: Record<string, unknown> = {}, provider = runware, n = 1) =>

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { startCuttingProxy } from './helpers/cutting-proxy.ts'
 import { pythonWith, runChecks } from './helpers/python.ts'
-import { apiKey, model, startServer } from './helpers/started-server.ts'
+import { apiKey, model, serveReady } from '../helpers/served.ts'
 
 const clients = [
   { requirement: 'runware==0.5.24', script: 'runware_legacy.py' },
@@ -15,12 +15,9 @@ for (const { requirement, script } of clients) {
       t.pass('not run', { skip: found.missing })
       return
     }
-    const server = await startServer()
+    const server = await serveReady(t)
     const proxy = await startCuttingProxy(server.port)
-    t.teardown(async () => {
-      await proxy.stop()
-      await server.stop()
-    })
+    t.teardown(() => proxy.stop())
     const checks = await runChecks(found.python, script, [String(proxy.port), apiKey, model], () => proxy.cut())
     for (const { check, ok, detail } of checks) t.ok(ok, check, ok ? {} : { detail })
     t.ok(checks.length >= 7, 'every check was made')

@@ -3,7 +3,7 @@ import { RunwareClient as RunwareClient11, RunwareServer as RunwareServer11 } fr
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { startCuttingProxy } from './helpers/cutting-proxy.ts'
-import { apiKey, model, startServer } from './helpers/started-server.ts'
+import { apiKey, model, serveReady } from '../helpers/served.ts'
 
 const unknownKey = 'this-key-is-not-known-to-the-server'
 
@@ -44,7 +44,7 @@ const request = (changes: Record<string, unknown> = {}) => ({
 for (const { name, build, isBrowser } of builds) {
   t.test(`${name} works unmodified`, { timeout: 200_000 }, async (t) => {
     if (isBrowser) Object.assign(globalThis, { WebSocket })
-    const server = await startServer()
+    const server = await serveReady(t)
     const proxy = await startCuttingProxy(server.port)
     const clients: SdkClient[] = []
     const connect = (key: string, timeoutDuration = 60_000) => {
@@ -56,7 +56,6 @@ for (const { name, build, isBrowser } of builds) {
     t.teardown(async () => {
       for (const one of clients) await one.disconnect().catch(() => {})
       await proxy.stop()
-      await server.stop()
     })
 
     await t.test('connects', async () => {

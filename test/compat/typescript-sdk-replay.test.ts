@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { startCuttingProxy } from './helpers/cutting-proxy.ts'
-import { type Frame, RawClient } from './helpers/raw-client.ts'
-import { apiKey, model, startServer } from './helpers/started-server.ts'
+import { type Frame, WireClient } from '../helpers/wire-client.ts'
+import { apiKey, model, serveReady } from '../helpers/served.ts'
 
 // What @runware/sdk 1.6.8 (TypeScript) puts on the wire, in its order: async by default, acknowledgement, then polls.
 
@@ -23,28 +23,24 @@ const request = (changes: Record<string, unknown> = {}): Record<string, unknown>
 const about = (taskUUID: unknown) => (frame: Frame) => [...(frame.data ?? []), ...(frame.errors ?? [])].some((item) => item.taskUUID === taskUUID)
 
 t.test('the sequences of the TypeScript SDK work', { timeout: 200_000 }, async (t) => {
-  const server = await startServer()
+  const server = await serveReady(t)
   const proxy = await startCuttingProxy(server.port)
-  t.teardown(async () => {
-    await proxy.stop()
-    await server.stop()
-  })
+  t.teardown(() => proxy.stop())
   const url = `ws://127.0.0.1:${proxy.port}/v1`
   const http = `http://127.0.0.1:${server.port}/v1`
 
   const connect = async (session?: string) => {
-    const client = await RawClient.open(url, headers)
+    const client = await WireClient.open(url, { headers, perMessageDeflate: true })
     client.send({ taskType: 'authentication', apiKey, ...(session && { connectionSessionUUID: session }) })
-    const reply = await client.frame(() => true)
+    const reply = await client.next()
     return { client, session: reply.data?.[0].connectionSessionUUID as string }
   }
 
   /** Polls as the SDK does: the item counts as finished when it says `success`. */
-  const poll = async (client: RawClient, taskUUID: string, count: number) => {
+  const poll = async (client: WireClient, taskUUID: string, count: number) => {
     for (;;) {
-      const from = client.frames.length
       client.send({ taskType: 'getResponse', taskUUID })
-      const reply = await client.frame(about(taskUUID), from)
+      const reply = await client.waitForFrame(about(taskUUID))
       const done = reply.data?.filter((item) => item.status === 'success') ?? []
       if (done.length >= count || reply.errors) return reply
       await new Promise((resolve) => setTimeout(resolve, 200))
@@ -52,20 +48,19 @@ t.test('the sequences of the TypeScript SDK work', { timeout: 200_000 }, async (
   }
 
   await t.test('a wrong key fails at once through the singular error', async (t) => {
-    const client = await RawClient.open(url, headers)
+    const client = await WireClient.open(url, { headers, perMessageDeflate: true })
     client.send({ taskType: 'authentication', apiKey: 'this-key-is-not-known-to-the-server' })
-    const reply = await client.frame(() => true)
+    const reply = await client.next()
     t.match(reply.error, { code: 'invalidApiKey', message: /invalid api key/i })
     t.strictSame(reply.errors, [reply.error])
-    await client.closed()
+    await client.waitForClose()
   })
 
   await t.test('two results by polling: one acknowledgement, then the whole state in one frame', async (t) => {
     const { client } = await connect()
     const task = request({ numberResults: 2, seed: 7 })
-    const from = client.frames.length
     client.send(task)
-    const acknowledgement = await client.frame(about(task.taskUUID), from)
+    const acknowledgement = await client.next()
     t.strictSame(acknowledgement, { data: [{ taskType: 'imageInference', taskUUID: task.taskUUID }] })
     const { data } = await poll(client, task.taskUUID, 2)
     t.strictSame(data?.map((item) => item.seed), [7, 8])
@@ -80,7 +75,7 @@ t.test('the sequences of the TypeScript SDK work', { timeout: 200_000 }, async (
     const good = request()
     client.send(bad)
     client.send(good)
-    const refused = await client.frame(about(bad.taskUUID))
+    const refused = await client.waitForFrame(about(bad.taskUUID))
     t.match(refused, { errors: [{ parameter: 'model', taskUUID: bad.taskUUID, taskType: 'imageInference' }] })
     const { data } = await poll(client, good.taskUUID, 1)
     t.equal(data?.length, 1)
@@ -93,12 +88,12 @@ t.test('the sequences of the TypeScript SDK work', { timeout: 200_000 }, async (
     const { client } = await connect()
     const tasks = Array.from({ length: 100 }, (_, k) => request({ deliveryMethod: 'sync', seed: 1000 + k }))
     for (const task of tasks) client.send(task)
-    for (const task of tasks) {
-      const { data } = await client.frame(about(task.taskUUID))
-      t.equal(data?.find((item) => item.taskUUID === task.taskUUID)?.seed, task.seed)
-    }
+    const seeds = new Map<unknown, unknown>()
+    while (seeds.size < tasks.length) for (const item of (await client.next()).data ?? []) seeds.set(item.taskUUID, item.seed)
+    for (const task of tasks) t.equal(seeds.get(task.taskUUID), task.seed)
+    await client.settle()
     const items = client.frames.flatMap((frame) => frame.data ?? []).filter((item) => item.taskType === 'imageInference')
-    t.equal(items.length, 100)
+    t.equal(items.length, tasks.length, 'no result comes twice')
     await client.close()
   })
 
@@ -106,14 +101,12 @@ t.test('the sequences of the TypeScript SDK work', { timeout: 200_000 }, async (
     const { client, session } = await connect()
     const task = request({ deliveryMethod: 'sync', steps: 30, width: 256, height: 256, seed: 5 })
     client.send(task)
-    client.send({ taskType: 'ping', ping: true })
-    await client.frame((frame) => frame.data?.[0].pong === true)
-    const dropped = client.closed()
+    await client.settle()
     proxy.cut()
-    await dropped
+    await client.waitForClose()
     const resumed = await connect(session)
     t.equal(resumed.session, session, 'the session goes on')
-    const { data } = await resumed.client.frame(about(task.taskUUID))
+    const { data } = await resumed.client.waitForFrame(about(task.taskUUID))
     t.equal(data?.[0].seed, 5)
     await resumed.client.close()
   })

@@ -69,6 +69,6 @@ t.test('a file of settings is read by the flag or the variable', async t => {
   const path = join(t.testdir(), 'latentd.json')
   writeFileSync(path, JSON.stringify({ port: 'x' }))
   for (const [args, env] of [[['serve', '--config', path], {}], [['serve'], { LATENTD_CONFIG: path }]] as const) {
-    t.match((await run(args, env)).err, /Port in .*latentd\.json must be a whole number/)
+    t.match((await run(args, env)).err, / port in .*latentd\.json must be a whole number/)
   }
 })

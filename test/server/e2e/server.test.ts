@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import t from 'tap'
-import { apiKey, childrenOf, Client, makeTask, mappedFiles, portOf, serve, serveReady, untilReadiness } from './served.ts'
+import { apiKey, childrenOf, Client, makeTask, mappedFiles, portOf, serve, serveReady, untilReadiness } from '../../helpers/served.ts'
 
 const isLinux = process.platform === 'linux'
 

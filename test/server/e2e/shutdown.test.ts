@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import t from 'tap'
-import { childrenOf, Client, makeTask, serveReady, untilReadiness } from './served.ts'
+import { childrenOf, Client, makeTask, serveReady, untilReadiness } from '../../helpers/served.ts'
 
 /** So many steps that a task is surely still running when the next message arrives. */
 const longSteps = 60

@@ -11,8 +11,8 @@ import { createPriceTable } from '../../../server/tasks/price-table.ts'
 import { FakeWorker } from './fake-worker.ts'
 import { ManualClock } from './manual-clock.ts'
 import { MemoryImageStore } from './memory-image-store.ts'
-import { WireClient } from './wire-client.ts'
-import type { Frame } from './wire-client.ts'
+import { WireClient } from '../../helpers/wire-client.ts'
+import type { Frame } from '../../helpers/wire-client.ts'
 
 /** Keys of two accounts. */
 export const keyA = 'test-key-of-account-a-0123456789abcdef'

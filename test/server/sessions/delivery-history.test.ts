@@ -1,8 +1,8 @@
 import t from 'tap'
 import { inference, keyA, keyB, startTestGateway } from '../helpers/started-gateway.ts'
 import type { StartedGateway } from '../helpers/started-gateway.ts'
-import { WireClient } from '../helpers/wire-client.ts'
-import type { Item } from '../helpers/wire-client.ts'
+import { WireClient } from '../../helpers/wire-client.ts'
+import type { Item } from '../../helpers/wire-client.ts'
 
 /** A small generator with a seed, so that a history that fails can be run again (mulberry32). */
 function createRandom(seed: number): () => number {

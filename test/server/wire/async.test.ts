@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { inference, isAbout, keyA, keyB, startTestGateway } from '../helpers/started-gateway.ts'
 import type { StartedGateway } from '../helpers/started-gateway.ts'
-import type { WireClient } from '../helpers/wire-client.ts'
+import type { WireClient } from '../../helpers/wire-client.ts'
 
 const server = await startTestGateway()
 t.teardown(() => server.stop())

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { createApiKey } from '../../../server/access/api-key.ts'
 import { inference, keyA, keyB, startTestGateway } from '../helpers/started-gateway.ts'
-import { WireClient } from '../helpers/wire-client.ts'
+import { WireClient } from '../../helpers/wire-client.ts'
 
 const server = await startTestGateway()
 t.teardown(() => server.stop())

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { onePixelPng } from '../helpers/fake-worker.ts'
 import { inference, isAbout, startTestGateway } from '../helpers/started-gateway.ts'
-import type { Item } from '../helpers/wire-client.ts'
+import type { Item } from '../../helpers/wire-client.ts'
 
 const server = await startTestGateway()
 t.teardown(() => server.stop())

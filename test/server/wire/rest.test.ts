@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http'
 import t from 'tap'
 import { onePixelPng } from '../helpers/fake-worker.ts'
 import { inference, keyA, keyB, startTestGateway } from '../helpers/started-gateway.ts'
-import type { Item } from '../helpers/wire-client.ts'
+import type { Item } from '../../helpers/wire-client.ts'
 
 const server = await startTestGateway()
 t.teardown(() => server.stop())

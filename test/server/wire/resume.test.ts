@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { inference, isAbout, keyA, startTestGateway } from '../helpers/started-gateway.ts'
 import type { StartedGateway, TestOptions } from '../helpers/started-gateway.ts'
-import type { Item, WireClient } from '../helpers/wire-client.ts'
+import type { Item, WireClient } from '../../helpers/wire-client.ts'
 
 async function start(t: Test, options?: TestOptions): Promise<StartedGateway> {
   const server = await startTestGateway(options)

@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { WebSocket } from 'ws'
 
-/** Compiled tests lie three folders below the output folder. */
-const cli = fileURLToPath(new URL('../../../server/cli.js', import.meta.url))
-const smallModel = fileURLToPath(new URL('../../../../test/reference/models/sd1-tiny', import.meta.url))
+/** Compiled helpers lie two folders below the output folder. */
+const cli = fileURLToPath(new URL('../../server/cli.js', import.meta.url))
+const smallModel = fileURLToPath(new URL('../../../test/reference/models/sd1-tiny', import.meta.url))
 
 export const apiKey = 'e2e-test-key-0123456789-abcdefghijkl'
 export const model = 'local:sd1-tiny@1'
