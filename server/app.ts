@@ -13,7 +13,9 @@ import { startHousekeeping } from './housekeeping.ts'
 import { describeListenError } from './listen-error.ts'
 import { createLog } from './log.ts'
 import type { Log } from './log.ts'
+import type { LogDestination } from './log-lines.ts'
 import { createMetrics } from './metrics.ts'
+import { describeModelFolderError } from './model-folder-error.ts'
 import { observeRun, observeState } from './observe.ts'
 import { MemoryQueue } from './queue/memory-queue.ts'
 import { whenFinished } from './shutdown.ts'
@@ -50,6 +52,12 @@ export interface RunningServer extends Stoppable {
   readonly unreadyReason: string | undefined
 }
 
+/** What a server may be given beside its configuration. */
+export interface ServerOptions {
+  /** Where log lines go; stderr where absent. */
+  readonly logDestination?: LogDestination
+}
+
 /** Starts after which a worker that never became ready is given up. */
 const maxFailedStarts = 5
 const maxRestartDelayMs = 30_000
@@ -83,8 +91,8 @@ interface Node {
  * The composition root of a single node: a gateway, a queue in its memory, pictures on disk, a worker process for each device.
  * Resolves when it listens; workers become ready after that. Throws a StartError with a sentence for people.
  */
-export async function startServer(config: ServerConfig): Promise<RunningServer> {
-  const log = createLog({ level: config.logLevel })
+export async function startServer(config: ServerConfig, { logDestination }: ServerOptions = {}): Promise<RunningServer> {
+  const log = createLog({ level: config.logLevel, ...(logDestination && { destination: logDestination }) })
   const data = await openDataFolder(config.data)
   const registry = await openModels(config.models)
   const { devices, report } = await chooseDevices(config.device)
@@ -174,7 +182,7 @@ async function openModels(folders: readonly string[]): Promise<ModelRegistry> {
   try {
     return await openRegistry(folders)
   } catch (cause) {
-    if (cause instanceof ModelError) throw new StartError(cause.message, { cause })
+    if (cause instanceof ModelError) throw new StartError(describeModelFolderError(cause.message), { cause })
     throw cause
   }
 }
@@ -228,7 +236,7 @@ async function listen({ host, port }: ServerConfig, options: GatewayOptions): Pr
 }
 
 function refuseImageFolder(cause: unknown): never {
-  throw new StartError(`The folder of pictures in the data folder cannot be written (${errnoOf(cause instanceof Error ? cause.cause : cause) ?? 'unknown error'})`, { cause })
+  throw new StartError(`The folder of pictures in the data folder cannot be written (${errnoOf(cause instanceof Error ? cause.cause : cause) ?? 'unknown error'}).`, { cause })
 }
 
 function monotonicNow(): number {

@@ -1,6 +1,6 @@
 import { hkdfSync, randomBytes } from 'node:crypto'
-import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { chmod, link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { StartError } from './start-error.ts'
 import { errnoOf } from './storage/storage-error.ts'
 
@@ -22,7 +22,7 @@ const secretBytes = 32
 export async function openDataFolder(folder: string): Promise<DataFolder> {
   const path = resolve(folder)
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    await makeFolder(path)
     const secret = await readSecret(path) ?? await makeSecret(path)
     return {
       path,
@@ -32,7 +32,21 @@ export async function openDataFolder(folder: string): Promise<DataFolder> {
     }
   } catch (cause) {
     if (cause instanceof StartError) throw cause
-    throw new StartError(`The data folder ${path} cannot be used (${errnoOf(cause) ?? 'unknown error'}): it has to be a folder that this user may write`, { cause })
+    throw new StartError(`The data folder ${path} cannot be used (${errnoOf(cause) ?? 'unknown error'}): it has to be a folder that this user may write.`, { cause })
+  }
+}
+
+/** Makes a folder and those above it. Not by `recursive`, which never returns where a parent cannot hold folders, such as /proc. */
+async function makeFolder(path: string): Promise<void> {
+  const tryOnce = () => mkdir(path, { mode: 0o700 })
+  try {
+    await tryOnce()
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST' && (await stat(path)).isDirectory()) return
+    const above = dirname(path)
+    if (errnoOf(error) !== 'ENOENT' || above === path || await stat(above).catch(() => undefined)) throw error
+    await makeFolder(above)
+    await tryOnce()
   }
 }
 
@@ -41,7 +55,7 @@ async function readSecret(folder: string): Promise<Buffer | undefined> {
   try {
     const secret = Buffer.from(await readFile(path, 'utf8'), 'hex')
     if (secret.length !== secretBytes) {
-      throw new StartError(`${path} does not hold the ${secretBytes} bytes in hexadecimal that the server wrote; restore it, or remove it and create new API keys`)
+      throw new StartError(`${path} does not hold the ${secretBytes} bytes in hexadecimal that the server wrote; restore it, or remove it and create new API keys.`)
     }
     await chmod(path, 0o600)
     return secret
@@ -63,7 +77,7 @@ async function makeSecret(folder: string): Promise<Buffer> {
     await rm(part, { force: true })
   }
   const secret = await readSecret(folder)
-  if (!secret) throw new StartError('The server\'s secret was removed while the server was starting')
+  if (!secret) throw new StartError('The server\'s secret was removed while the server was starting.')
   return secret
 }
 

@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import type { DestinationStream } from 'pino'
+import type { LogDestination } from './log-lines.ts'
 
 /** The least severity that is logged. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
@@ -24,7 +24,7 @@ export interface Log {
 export interface LogOptions {
   readonly level: LogLevel
   /** Where the lines go; stderr where absent, because stdout belongs to the command's own output. */
-  readonly destination?: DestinationStream
+  readonly destination?: LogDestination
 }
 
 /** Facts that are never written, in lower case. */

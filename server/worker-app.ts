@@ -2,6 +2,7 @@ import { constants, setPriority } from 'node:os'
 import { createEngine, encodeImage, formatDevice, openRegistry } from '../engine/index.ts'
 import type { Engine, EngineOptions, ModelRegistry } from '../engine/index.ts'
 import { createLog } from './log.ts'
+import { terminalLogFor } from './log-lines.ts'
 import { DiskImageStore } from './storage/disk-image-store.ts'
 import type { Channel } from './worker/channel.ts'
 import { IpcClaimer } from './worker/ipc-claimer.ts'
@@ -66,13 +67,15 @@ async function open(settings: WorkerSettings, parts: EngineParts, channel: Chann
 
 async function work(settings: WorkerSettings, parts: EngineParts, engine: Engine, channel: Channel<FromWorker, ToWorker>, drained: Promise<number>): Promise<void> {
   const { worker: name, capacity, imageTtlSeconds, imageFolder, device, logLevel } = settings
+  const terminalLog = terminalLogFor(process.stderr)
+  terminalLog?.release()
   const worker = new Worker({
     name, capacity, imageTtlSeconds, engine,
     claims: new IpcClaimer(channel),
     encode: parts.encodeImage,
     store: new DiskImageStore({ folder: imageFolder, now: Date.now }),
     now: Date.now,
-    log: createLog({ level: logLevel }).with({ worker: name, device: formatDevice(device) }),
+    log: createLog({ level: logLevel, ...(terminalLog && { destination: terminalLog }) }).with({ worker: name, device: formatDevice(device) }),
   })
   void drained.then(withinMs => worker.drain(AbortSignal.timeout(withinMs)))
   await worker.run()

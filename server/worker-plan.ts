@@ -25,7 +25,7 @@ export interface WorkerPlan {
 /** Makes the settings of each worker process. Throws a StartError when there is no checkpoint to serve. */
 export function planWorkers({ config, models, registry, imageFolder, devices, report }: WorkerPlan): (device: Device, worker: string) => WorkerSettings {
   const warmUp = registry.models.filter(({ type }) => type === ModelType.checkpoint).slice(0, maxWarmUps).map(({ air }) => air)
-  if (warmUp.length === 0) throw new StartError(nothingToServe(registry))
+  if (warmUp.length === 0) throw new StartError(nothingToServe(models, registry))
   const { maxRows, logLevel } = config
   return (device, worker) => ({
     worker, device, models, warmUp, maxRows, imageFolder, logLevel,
@@ -43,7 +43,8 @@ function memoryOf(device: Device, report: DeviceReport | undefined): number {
   return found?.memoryMiB === undefined ? assumedDeviceBytes : found.memoryMiB * 2 ** 20
 }
 
-function nothingToServe({ broken }: ModelRegistry): string {
+function nothingToServe(places: readonly string[], { broken }: ModelRegistry): string {
   const reasons = broken.map(({ air, reason }) => `\n  ${air}: ${reason}`).join('')
-  return `There is no checkpoint to serve in the models folders${reasons && `; these cannot be used:${reasons}`}`
+  const expected = 'a models folder holds diffusers folders, .safetensors files, or a models.json that lists them'
+  return `There is no checkpoint to serve in ${places.join(', ')}; ${reasons ? `these cannot be used:${reasons}` : `${expected}.`}`
 }

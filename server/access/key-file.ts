@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { nanoid } from 'nanoid'
+import { customAlphabet } from 'nanoid'
 import { StartError } from '../start-error.ts'
 import { errnoOf } from '../storage/storage-error.ts'
 import { createApiKey, digestApiKey } from './api-key.ts'
@@ -26,7 +26,9 @@ export interface NewKey {
 }
 
 const fileName = 'api-keys.json'
-const idLength = 12
+
+/** Letters and digits alone: an id that began with a dash would be taken for a flag of `latentd keys revoke`. */
+const newId = customAlphabet('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', 12)
 
 /** Where a data folder keeps its keys. */
 export function keyFilePath(dataFolder: string): string {
@@ -42,14 +44,14 @@ export async function readKeys(dataFolder: string): Promise<readonly KeyEntry[]>
     return keys
   } catch (cause) {
     if (errnoOf(cause) === 'ENOENT') return []
-    throw new StartError(`The key file ${path} cannot be read: it has to be the JSON that latentd wrote`, { cause })
+    throw new StartError(`The key file ${path} cannot be read: it has to be the JSON that latentd wrote.`, { cause })
   }
 }
 
 /** Adds a new key and returns it: the only time it is seen. */
 export async function addKey(dataFolder: string, pepper: Uint8Array, { account, name }: NewKey, now: Date): Promise<{ apiKey: string; entry: KeyEntry }> {
   const apiKey = createApiKey()
-  const id = nanoid(idLength)
+  const id = newId()
   const entry = { id, account: account ?? id, name: name ?? '', digest: digestApiKey(apiKey, pepper), createdAt: now.toISOString() }
   await writeKeys(dataFolder, [...await readKeys(dataFolder), entry])
   return { apiKey, entry }
@@ -72,7 +74,7 @@ async function writeKeys(dataFolder: string, keys: readonly KeyEntry[]): Promise
     await rename(part, path)
   } catch (cause) {
     await rm(part, { force: true })
-    throw new StartError(`The key file ${path} cannot be written (${errnoOf(cause) ?? 'unknown error'})`, { cause })
+    throw new StartError(`The key file ${path} cannot be written (${errnoOf(cause) ?? 'unknown error'}).`, { cause })
   }
 }
 

@@ -25,9 +25,14 @@ export function formatBanner({ version, host, port, models, broken, devices, api
     ...models.map(({ air, name, type }, at) => `  ${at === 0 ? 'models   ' : '         '}  ${air}  ${name}${type === 'checkpoint' ? '' : ` (${type})`}`),
     ...broken.map(({ air, reason }) => `  broken     ${air}: ${reason}`),
     ...(apiKey === undefined ? [] : [`  API key    ${apiKey}  (shown only now)`]),
-    ...(checkpoint ? ['', 'Try it:', `  ${curlLine(address, apiKey, checkpoint)}`] : []),
+    ...(checkpoint ? ['', tryIt(apiKey), `  ${curlLine(address, apiKey, checkpoint)}`] : []),
     '',
   ]
+}
+
+function tryIt(apiKey: string | undefined): string {
+  const key = apiKey === undefined ? ', with an API key in LATENTD_KEY (latentd keys create makes a new one)' : ''
+  return `Try it${key}; the picture is at the imageURL of the answer:`
 }
 
 /** A command that makes a picture when it is pasted into a shell; the taskUUID is new each time. */

@@ -1,3 +1,4 @@
+import type { TerminalLog } from '../log-lines.ts'
 import type { SignalSource } from '../shutdown.ts'
 
 /** What a command needs of its process. */
@@ -6,6 +7,8 @@ export interface CliContext {
   /** Writes one line for the user. */
   readonly print: (line: string) => void
   readonly now: () => Date
+  /** Where a server's log goes when a person reads it; JSON lines on stderr where absent. */
+  readonly terminalLog?: TerminalLog
   /** Where signals to stop come from. */
   readonly signals: SignalSource
 }

@@ -5,8 +5,12 @@ import { StartError } from '../start-error.ts'
 import type { CliContext } from './cli-context.ts'
 import { formatTable } from './table.ts'
 
+/** Longest name or account of a key. */
+const maxTextLength = 100
+
 /** Makes a key and prints it. */
 export async function createKey({ data }: PlacedConfig, made: { readonly account?: string; readonly name?: string }, { print, now }: CliContext): Promise<void> {
+  for (const flag of ['account', 'name'] as const) refuseOdd(flag, made[flag])
   const { path, keyPepper } = await openDataFolder(data)
   const { apiKey, entry } = await addKey(path, keyPepper, made, now())
   print(`API key (shown only now): ${apiKey}`)
@@ -25,4 +29,12 @@ export async function listKeys({ data }: PlacedConfig, { print }: CliContext): P
 export async function revokeKey({ data }: PlacedConfig, id: string, { print }: CliContext): Promise<void> {
   if (!await removeKey((await openDataFolder(data)).path, id)) throw new StartError(`There is no key of the id ${JSON.stringify(id.slice(0, 100))}; latentd keys list shows them.`)
   print(`Revoked ${id}.`)
+}
+
+/** Refuses what could not be told apart in a list, or would act on the terminal that shows it. */
+function refuseOdd(flag: string, text: string | undefined): void {
+  if (text === undefined) return
+  if (text.trim() === '' || text.length > maxTextLength || /\p{Cc}/u.test(text)) {
+    throw new StartError(`The flag --${flag} must be a text of 1 to ${maxTextLength} characters on one line.`)
+  }
 }

@@ -13,6 +13,7 @@ export function createProgram(context: CliContext): Command {
     .version(packageVersion(), '--version', 'print the version')
     .helpOption('--help', 'print this help')
     .configureHelp({ helpWidth: 110, showGlobalOptions: false })
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'latentd: ')) })
     .showHelpAfterError('(latentd --help lists commands; latentd COMMAND --help their flags)')
 
   const serve = program.command('serve').description('Start the server.')

@@ -11,9 +11,10 @@ import { packageVersion } from './package-root.ts'
  * Starts the server, says where it is, and lets it run until it is told to stop.
  * Throws a StartError when it cannot start, or when no worker ever becomes ready.
  */
-export async function serve(config: PlacedConfig, { print, now, signals }: CliContext): Promise<void> {
+export async function serve(config: PlacedConfig, { print, now, signals, terminalLog }: CliContext): Promise<void> {
   const firstKey = await makeFirstKey(config, now())
-  const server = await startServer(config).catch(async (error: unknown) => {
+  const server = await startServer(config, terminalLog && { logDestination: terminalLog }).catch(async (error: unknown) => {
+    terminalLog?.release()
     await firstKey?.remove()
     throw error
   })
@@ -21,6 +22,7 @@ export async function serve(config: PlacedConfig, { print, now, signals }: CliCo
   const stopped = stopOnSignal(server, signals, server.log).then(() => { isStopped = true })
   const { host, port, models, broken, devices } = server
   for (const line of formatBanner({ version: packageVersion(), host, port, models, broken, devices, apiKey: firstKey?.apiKey })) print(line)
+  terminalLog?.release()
   const isReady = await Promise.race([server.whenReady(), stopped.then(() => true)])
   if (isReady) {
     if (!isStopped) print('Ready.')

@@ -47,7 +47,7 @@ function readFile({ file }: ConfigSources, origins: Origins): Record<string, unk
   try {
     parsed = secureJson.parse(file.text)
   } catch (cause) {
-    throw new StartError(`The configuration file ${file.path} must be JSON, and it cannot be parsed.`, { cause })
+    throw new StartError(`The configuration file ${file.path} must be JSON${placeOf(cause, file.text)}.`, { cause })
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new StartError(`The configuration file ${file.path} must hold a JSON object.`)
   const values = parsed as Record<string, unknown>
@@ -56,6 +56,14 @@ function readFile({ file }: ConfigSources, origins: Origins): Record<string, unk
   for (const key of placeKeys) values[key] = fromFolder(folder, values[key])
   for (const key of placeKeys) if (values[key] === undefined) delete values[key]
   return values
+}
+
+/** Where a text stopped being JSON, when the parser tells; never what stands there, which may be a key. */
+function placeOf(cause: unknown, text: string): string {
+  const position = cause instanceof SyntaxError ? /at position (\d+)/.exec(cause.message)?.[1] : undefined
+  if (position === undefined) return ', and it cannot be parsed'
+  const before = text.slice(0, Number(position)).split('\n')
+  return `, and it stops being so at line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`
 }
 
 function fromFolder(folder: string, value: unknown): unknown {
@@ -94,7 +102,7 @@ function describe(values: Readonly<Record<string, unknown>>, origins: Origins, {
   if (!option) return `${key} in ${file?.path ?? 'the configuration'} must be an object of settings.`
   const value = option.isSecret ? '' : `, got ${show(valueAt(values, option.key.split('.')))}`
   const origin = origins.get(option.key) ?? option.key
-  return `${origin.charAt(0).toUpperCase()}${origin.slice(1)} must be ${describeExpectation(option)}${value}.`
+  return `${origin.replace(/^the /, 'The ')} must be ${describeExpectation(option)}${value}.`
 }
 
 function valueAt(values: unknown, path: readonly string[]): unknown {

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -35,6 +36,9 @@ t.test('wrong flags and values end with a sentence and a status', async t => {
     [['nope'], /unknown command 'nope'/],
     [['serve'], /LATENTD_DEVICE must be auto, cpu, or cuda/, { LATENTD_DEVICE: 'gpu' }],
     [['serve', '--config', '/does/not/exist'], /\/does\/not\/exist cannot be read/],
+    [['keys', 'create', '--account', ''], /^latentd: The flag --account must be a text of 1 to 100 characters on one line\.$/m],
+    [['models', 'list', '--models', '/does/not/exist'], /^latentd: No models can be read: the models folder "\/does\/not\/exist" is not there\. /m],
+    [['serve', '--data', '/proc/latentd'], /^latentd: The data folder \/proc\/latentd cannot be used /m],
     [['keys', 'list', '--port', '1'], /unknown option '--port'/],
   ]
   for (const [args, expected, env] of cases) {
@@ -63,6 +67,24 @@ t.test('models list prints those that work and why others do not', async t => {
   const { code, out } = await run(['models', 'list', '--models', models])
   t.equal(code, 0)
   t.match(out, /cannot be used: local:gone@1: /)
+})
+
+t.test('a file of settings that is no JSON is refused with the place, not with what stands there', async t => {
+  const path = join(t.testdir(), 'latentd.json')
+  writeFileSync(path, '{\n  "apiKeys": ["secret-secret-secret",]\n}')
+  const { code, err } = await run(['serve', '--config', path])
+  t.equal(code, 1)
+  t.match(err, /latentd\.json must be JSON, and it (stops being so at line 2, column \d+|cannot be parsed)\.$/m)
+  t.notMatch(err, 'secret-secret')
+})
+
+t.test('a reader that leaves is no failure', async t => {
+  const child = spawn(process.execPath, [cli, 'serve', '--help'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stdout.destroy()
+  const errors = child.stderr.setEncoding('utf8').toArray()
+  const [code] = await once(child, 'close') as [number]
+  t.equal(code, 0)
+  t.equal((await errors).join(''), '')
 })
 
 t.test('a file of settings is read by the flag or the variable', async t => {

@@ -57,7 +57,7 @@ t.test('flags and variables are unique', async t => {
 t.test('a wrong value is refused with what was expected and where it came from', async t => {
   t.equal(messageOf({ flags: { port: 'abc' } }), 'The flag --port must be a whole number from 0 to 65535, got "abc".')
   t.equal(messageOf({ env: { LATENTD_PORT: '70000' } }), 'The environment variable LATENTD_PORT must be a whole number from 0 to 65535, got 70000.')
-  t.equal(messageOf(file({ port: 1.5 })), 'Port in /etc/latentd.json must be a whole number from 0 to 65535, got 1.5.')
+  t.equal(messageOf(file({ port: 1.5 })), 'port in /etc/latentd.json must be a whole number from 0 to 65535, got 1.5.')
   t.match(messageOf({ flags: { device: 'gpu' } }), 'auto, cpu, or cuda')
   t.match(messageOf({ flags: { 'public-url': 'ftp://x' } }), 'an http or https URL')
   t.match(messageOf({ flags: { 'log-level': 'loud' } }), 'one of fatal, error')
