@@ -92,7 +92,7 @@ function createEmptyPipeline(): StableDiffusionPipeline {
   const rowsOf = (tensor: Tensor | undefined) => tensor?.dims[0] ?? 0
   const model: LoadedModel = {
     spec: { air: 'bench:1@1', type: 'checkpoint', name: 'bench', path: '/', defaults: {} },
-    tokenizer: { vocabulary: {}, merges: [], padToken: '', modelMaxLength: tokens },
+    tokenizer: { vocabulary: {}, merges: [], padToken: '', modelMaxLength: tokens, highestId: 0 },
     contextSize, latentChannels: 4, latentFactor: 8, byteLength: 1e9,
     noiseSchedule: {
       className: 'PNDMScheduler', numTrainTimesteps: 1000, betaStart: 0.00085, betaEnd: 0.012, betaSchedule: 'scaled_linear',

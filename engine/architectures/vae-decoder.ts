@@ -14,7 +14,8 @@ const NORM_EPSILON = 1e-6
 
 /**
  * The decoder of a VAE with its scaling in front and the conversion to bytes behind:
- * `latents` float32 [rows, channels, h, w], as the denoising leaves them → `image` uint8 [rows, h · factor, w · factor, 3].
+ * `latents` float32 [rows, channels, h, w], as the denoising leaves them → `image` uint8 [rows, h · factor, w · factor, 3],
+ * and `image_check` float32 [rows]: 0, or not a number for a row whose pixels were not all finite (bytes cannot say so).
  *
  * @param config the component's parsed `config.json`; a ConfigError names a value that is not supported
  * @param makeLayers for tests of a lowering
@@ -34,6 +35,7 @@ export function buildVaeDecoder(
   if (settings.hasPostQuantConv) map = layers.conv(map, weights.conv('post_quant_conv', latentChannels, latentChannels, 1))
   map = decode(graph, layers, weights.at('decoder'), map, settings)
   graph.output('image', 'uint8', ['rows', 'height', 'width', settings.outChannels], layers.toImage(map))
+  graph.output('image_check', 'float32', ['rows'], finiteCheck(graph, layers.toNchw(map)))
   return graph.build()
 }
 
@@ -41,6 +43,12 @@ export function buildVaeDecoder(
 function unscale(graph: GraphBuilder, latents: Value, { scalingFactor, shiftFactor }: VaeConfig): Value {
   const divided = graph.node('Div', [latents, graph.constant('float32', [], [scalingFactor])])
   return shiftFactor === 0 ? divided : graph.node('Add', [divided, graph.constant('float32', [], [shiftFactor])])
+}
+
+/** The sum of 0 · x over each row: not a number as soon as one x is infinite or not a number. */
+function finiteCheck(graph: GraphBuilder, pixels: Value): Value {
+  const zeros = graph.node('Mul', [pixels, graph.constant('float32', [], [0])])
+  return graph.node('ReduceSum', [zeros, graph.integers(1, 2, 3)], { attributes: { keepdims: { int: 0 } } })
 }
 
 function decode(graph: GraphBuilder, layers: Layers, weights: NetworkWeights, latents: FeatureMap, config: VaeConfig): FeatureMap {

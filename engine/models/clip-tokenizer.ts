@@ -6,13 +6,28 @@ import { readPackageAsset } from './package-asset.ts'
 export const CLIP_VOCABULARY_SIZE = 49408
 const WORD_END = '</w>'
 
-/** CLIP's own tokenizer, for checkpoints that come without one; SD 1.x and SD 2.x differ in the padding token only. */
+type Tables = Pick<TokenizerFiles, 'vocabulary' | 'merges' | 'highestId'>
+
+/**
+ * CLIP's own tokenizer, for checkpoints that come without one; SD 1.x and SD 2.x differ in the padding token only.
+ * All share one vocabulary: making it anew for each of a folder's checkpoints was most of the time to look through them.
+ */
 export async function clipTokenizer(padToken: string, modelMaxLength: number): Promise<TokenizerFiles> {
+  return { ...(await clipTables()), padToken, modelMaxLength }
+}
+
+const clipTables = lazily(async (): Promise<Tables> => {
   const merges = gunzipSync(await readPackageAsset('engine/models/clip-vocabulary/clip-merges.txt.gz'))
     .toString('utf8')
     .trimEnd()
     .split('\n')
-  return { vocabulary: clipVocabulary(merges), merges, padToken, modelMaxLength }
+  return { vocabulary: Object.freeze(clipVocabulary(merges)), merges: Object.freeze(merges), highestId: CLIP_VOCABULARY_SIZE - 1 }
+})
+
+/** A constant that is made when it is first asked for. */
+function lazily<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => (made ??= { value: make() }).value
 }
 
 /** CLIP's vocabulary in order: the bytes, the bytes that end a word, what each merge gives, and the two special tokens. */

@@ -47,9 +47,8 @@ function checkFit({ configs, tokenizer }: Checkpoint): void {
   expect('the vae has other latent channels than the unet takes', vae.latentChannels, unet.inChannels)
   expect('the unet takes other latent channels than it gives', unet.inChannels, unet.outChannels)
   expect('the tokenizer has another length than the text encoder', tokenizer.modelMaxLength, text.tokens)
-  const highest = Object.values(tokenizer.vocabulary).reduce((most, id) => Math.max(most, id), 0)
-  if (highest >= text.vocabularySize)
-    throw new ModelError(`its tokenizer has the token ${highest}, and its text encoder knows ${text.vocabularySize}`)
+  if (tokenizer.highestId >= text.vocabularySize)
+    throw new ModelError(`its tokenizer has the token ${tokenizer.highestId}, and its text encoder knows ${text.vocabularySize}`)
 }
 
 function namesOf(names: readonly string[]): string {

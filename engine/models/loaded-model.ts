@@ -6,6 +6,8 @@ import type { ModelSpec } from './model-spec.ts'
 export interface TokenizerFiles {
   /** Token → id. */
   readonly vocabulary: Readonly<Record<string, number>>
+  /** The largest id of the vocabulary. */
+  readonly highestId: number
   /** BPE merges in order, each `left right`. */
   readonly merges: readonly string[]
   readonly padToken: string
@@ -35,7 +37,10 @@ export interface LoadedModel {
    * → `out_sample` float32 [rows, channels, h, w].
    */
   readonly unet: ModelSession
-  /** `latents` float32 [rows, channels, h, w], as the UNet leaves them (the VAE's scaling and shift are in the graph) → `image` uint8 [rows, h·factor, w·factor, 3]. */
+  /**
+   * `latents` float32 [rows, channels, h, w], as the UNet leaves them (the VAE's scaling and shift are in the graph)
+   * → `image` uint8 [rows, h·factor, w·factor, 3], `image_check` float32 [rows] (not a number for a row that is no picture).
+   */
   readonly vaeDecoder: ModelSession
   /** Bytes of weights the open sessions hold, for the loader's budget. */
   readonly byteLength: number

@@ -91,10 +91,8 @@ class BudgetedLoader implements ModelLoader {
       const checkpoint = await openCheckpoint(spec.path, spec.configPath)
       const lowering: Lowering = this.#runtime.device.type === 'cuda' ? 'cuda' : 'cpu'
       const graphs = compileCheckpoint(checkpoint, lowering)
-      const byteLength = heldBytes(
-        Object.values(checkpoint.weights).flatMap(source => source.used()),
-        lowering,
-      )
+      const { text_encoder, unet: denoiser, vae } = checkpoint.weights
+      const byteLength = heldBytes({ text_encoder: text_encoder.used(), unet: denoiser.used(), vae: vae.used() }, lowering)
       await this.#budget.makeRoom(byteLength, spec.air)
       const [textEncoder, unet, vaeDecoder] = await openAll(this.#runtime, [graphs.textEncoder, graphs.unet, graphs.vaeDecoder])
       const model = { spec, ...describe(checkpoint), textEncoder, unet, vaeDecoder, byteLength }

@@ -32,6 +32,7 @@ export async function readTokenizerFolder(modelFolder: string): Promise<Tokenize
   const maxLength = config['model_max_length']
   return {
     ...tables,
+    highestId: Object.values(tables.vocabulary).reduce((most, id) => Math.max(most, id), 0),
     padToken,
     modelMaxLength: typeof maxLength === 'number' && Number.isSafeInteger(maxLength) ? maxLength : DEFAULT_MAX_LENGTH,
   }

@@ -111,6 +111,9 @@ export class StableDiffusionPipeline implements Pipeline {
     const generations = states.map((state) => state.request.id)
     const feeds = { latents: { dtype: 'float32', dims, data: latents } } as const
     const outputs = await runNetwork(model.vaeDecoder, feeds, { stage: 'decode', rows: states.length, generations })
+    if (!isFiniteArray(outputData(outputs, 'image_check', 'float32', states.length))) {
+      throw new EngineError('inferenceError', `the VAE of ${model.spec.air} gives pixels that are not finite`)
+    }
     const length = width * height * model.latentFactor ** 2 * 3
     const data = outputData(outputs, 'image', 'uint8', states.length * length)
     return states.map(({ request }, row) => ({

@@ -123,14 +123,17 @@ function decodeLatents(feeds: Feeds): Record<string, Tensor> {
       }
     }
   }
-  return { image: { dtype: 'uint8', dims: [rows, height * 8, width * 8, 3], data: image } }
+  return {
+    image: { dtype: 'uint8', dims: [rows, height * 8, width * 8, 3], data: image },
+    image_check: { dtype: 'float32', dims: [rows], data: new Float32Array(rows) },
+  }
 }
 
 /** A loaded model of this AIR over the arithmetic networks. */
 export function fakeModel(air: string, before: BeforeRun = () => {}): LoadedModel {
   return {
     spec: { air, type: 'checkpoint', name: air, family: 'sd1', path: '/', defaults: { width: 64, height: 64 } },
-    tokenizer: { vocabulary: {}, merges: [], padToken: '', modelMaxLength: 77 },
+    tokenizer: { vocabulary: {}, merges: [], padToken: '', modelMaxLength: 77, highestId: 0 },
     contextSize,
     latentChannels: 4,
     latentFactor: 8,
@@ -140,7 +143,7 @@ export function fakeModel(air: string, before: BeforeRun = () => {}): LoadedMode
     },
     textEncoder: session('textEncoder', ['hidden_states_0', 'hidden_states_1'], encodeText, before),
     unet: session('unet', ['out_sample'], denoise, before),
-    vaeDecoder: session('vaeDecoder', ['image'], decodeLatents, before),
+    vaeDecoder: session('vaeDecoder', ['image', 'image_check'], decodeLatents, before),
     byteLength: 1000,
   }
 }

@@ -25,6 +25,12 @@ t.test("the shipped vocabulary is CLIP's", async t => {
   t.same([padToken, modelMaxLength], ['!', 77])
 })
 
+t.test('checkpoints without a tokenizer share one vocabulary', async t => {
+  const [first, second] = await Promise.all([clipTokenizer('!', 77), clipTokenizer('<|endoftext|>', 77)])
+  t.equal(first.vocabulary, second.vocabulary)
+  t.equal(first.highestId, Math.max(...Object.values(first.vocabulary)))
+})
+
 t.test('a tokenizer folder is read, and its special_tokens_map decides the padding as the model was trained', async t => {
   const folder = join(t.testdir({}), 'model')
   await cp(referenceModel('sd1-tiny'), folder, { recursive: true })
