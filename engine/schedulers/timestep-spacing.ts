@@ -59,9 +59,13 @@ function trailing(config: NoiseScheduleConfig, totalSteps: number, last: number)
   return Array.from({ length: count }, (_, i) => roundHalfEven(last - i * stride) - 1)
 }
 
-/** Says what is wrong when a run would leave the training timesteps. */
+/** Says what is wrong when a run would leave the training timesteps: the step count where a smaller one would not. */
 function assertTrainingTimesteps(timesteps: readonly number[], config: NoiseScheduleConfig): void {
   const stray = timesteps.find((timestep) => !(timestep >= 0 && timestep <= config.numTrainTimesteps - 1))
   if (stray === undefined) return
+  // A run of one step would begin at the offset itself.
+  if (config.stepsOffset < config.numTrainTimesteps) {
+    throw new RangeError(`expected fewer steps, got ${timesteps.length}: timestep ${stray} lies outside the model's ${config.numTrainTimesteps}`)
+  }
   throw new NoiseScheduleError(`steps_offset: timestep ${stray} lies outside the ${config.numTrainTimesteps} training timesteps`)
 }

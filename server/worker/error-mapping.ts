@@ -37,7 +37,7 @@ function describe(error: unknown): ErrorBody {
 function describeEngineError(error: EngineError): ErrorBody {
   switch (error.code) {
     case EngineErrorCode.invalidParameter:
-      return { ...wireParameterOf(error.parameter), message: sentence(error.message) }
+      return describeInvalidParameter(error)
     case EngineErrorCode.outOfMemory:
     case EngineErrorCode.inferenceError:
       return { code: 'inferenceError', message: sentence(error.message) }
@@ -50,9 +50,12 @@ function describeEngineError(error: EngineError): ErrorBody {
   }
 }
 
-function wireParameterOf(name: string | undefined): Pick<ErrorBody, 'parameter' | 'code'> {
-  const known = Object.entries(wireParameters).find(([domainName]) => domainName === name)
-  return known?.[1] ?? { code: 'inferenceError' }
+/** The engine's message starts with its own name of the parameter; the client reads its own. */
+function describeInvalidParameter({ parameter = '', message }: EngineError): ErrorBody {
+  const known = Object.entries(wireParameters).find(([name]) => name === parameter)?.[1]
+  if (!known) return { code: 'inferenceError', message: sentence(message) }
+  const named = message.startsWith(`${parameter}: `) ? known.parameter + message.slice(parameter.length) : message
+  return { ...known, message: sentence(named) }
 }
 
 function sentence(text: string): string {
