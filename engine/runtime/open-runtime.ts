@@ -23,6 +23,9 @@ export async function openRuntime(device: Device, options: RuntimeOptions): Prom
 }
 
 async function loadOnnx(): Promise<Onnx> {
+  // The published library reports models and runs to its maker and keeps an identifier on the disk, unless this is set
+  // before it is loaded. What is served here is nobody else's business.
+  process.env['ORT_DISABLE_TELEMETRY'] = '1'
   const module = await import('onnxruntime-node').catch((cause: Error) => {
     throw new RuntimeError(`the runtime onnxruntime-node cannot be loaded: ${cause.message}`, { cause })
   })
