@@ -13,12 +13,15 @@ COPY . .
 # The runtime's binaries for other systems are two thirds of what the package installs.
 RUN npm run build \
  && npm prune --omit=dev \
- && rm -rf dist/test node_modules/.cache \
+ && rm -rf dist/test dist/bench dist/schemas node_modules/.cache \
+ && find dist -name '*.map' -delete \
  && find node_modules/onnxruntime-node/bin -mindepth 3 -maxdepth 3 -type d ! -path "*/linux/$(node -p process.arch)" -exec rm -rf {} +
 
 # onnxruntime-node's own install script is not run; its CUDA provider is fetched here, in sight, in the binding's own version.
 FROM python:3.12-slim-bookworm AS cuda-provider
 ARG ORT_VERSION
+# The provider's place below is that of x64.
+RUN test "$(uname -m)" = x86_64
 RUN apt-get update && apt-get install -y --no-install-recommends binutils unzip && rm -rf /var/lib/apt/lists/*
 WORKDIR /provider
 COPY --from=build /app/node_modules/onnxruntime-node/package.json binding.json
@@ -35,15 +38,15 @@ WORKDIR /app
 COPY --from=build /app/package.json /app/LICENSE ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/models models
-COPY --from=build /app/schemas schemas
-COPY --from=build /app/engine/models engine/models
+COPY --from=build /app/engine/models/clip-vocabulary engine/models/clip-vocabulary
+COPY --from=build /app/engine/models/families engine/models/families
 COPY --from=build /app/dist dist
 RUN mkdir /data && chown node:node /data
 USER node
 VOLUME /data
 EXPOSE 4747
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:4747/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.LATENTD_PORT ?? 4747) + '/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "dist/server/cli.js"]
 CMD ["serve"]
 
@@ -53,11 +56,13 @@ WORKDIR /app
 COPY --from=build /usr/local/bin/node /usr/local/bin/node
 COPY --from=cpu /app ./
 COPY --from=cuda-provider /provider/libonnxruntime_providers_cuda.so /provider/libonnxruntime_providers_shared.so node_modules/onnxruntime-node/bin/napi-v6/linux/x64/
+# Node comes from another distribution: that it runs on this one's libraries is seen here, not at a user's first start.
+RUN node dist/server/cli.js --version
 RUN groupadd --system latentd && useradd --system --gid latentd --home-dir /data latentd && mkdir -p /data && chown latentd:latentd /data
 USER latentd
 VOLUME /data
 EXPOSE 4747
 HEALTHCHECK --interval=10s --timeout=3s --start-period=120s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:4747/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.LATENTD_PORT ?? 4747) + '/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "dist/server/cli.js"]
 CMD ["serve"]
