@@ -7,7 +7,9 @@ import { emitTypes } from './emit-types.ts'
 import { emitValidators } from './emit-validators.ts'
 import { protocolTables } from './protocol-tables.ts'
 import { resolveRefs, type SchemaNode } from './schema-node.ts'
+import { settingsPage } from './settings-page.ts'
 
+const settingsPath = 'docs/settings.md'
 const header = '// Generated from schemas/ by `npm run generate`; do not edit.\n'
 
 /** Every generated file by its path from the package's root, from the schemas in `root`. */
@@ -36,6 +38,8 @@ export async function generatedFiles(root: string): Promise<ReadonlyMap<string, 
     ['engine/models/generated/models-file.ts', header + (await typesOf(models))],
     ['engine/models/generated/validate-models-file.ts', `// @ts-nocheck\n${header}${emitValidators(models)}\n`],
   ])
+  const settings = await readFile(join(root, settingsPath), 'utf8').catch(() => '')
+  if (settings !== '') files.set(settingsPath, settingsPage(settings, config))
   if (protocolPage !== '') files.set('PROTOCOL.md', protocolTables(protocolPage, types, tasks, errors))
   return files
 }
