@@ -105,7 +105,9 @@ t.test('each outside package has one importing place', async t => {
 
 t.test('only the entry points read the environment', async t => {
   const entries = ['server/cli.ts', 'server/worker/worker-process.ts', 'server/worker-main.ts']
-  const readers = files.filter(file => /\bprocess\.env\b/.test(readFileSync(file, 'utf8').replace(/^\s*(\*|\/\/|\/\*).*$/gm, '')))
+  // Setting a variable that a library looks for is no reading.
+  const isReading = /\bprocess\.env\b(?!\['\w+'\] = )/
+  const readers = files.filter(file => isReading.test(readFileSync(file, 'utf8').replace(/^\s*(\*|\/\/|\/\*).*$/gm, '')))
   t.same(readers.filter(file => !entries.includes(file)), [])
 })
 
