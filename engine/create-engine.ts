@@ -4,6 +4,7 @@ import { createModelLoader } from './models/loader.ts'
 import { createPipeline } from './pipelines/create-pipeline.ts'
 import { EmbedsCache } from './pipelines/embeds-cache.ts'
 import { openRuntime } from './runtime/open-runtime.ts'
+import { rowBucketsFor } from './runtime/row-buckets.ts'
 
 /** Encoded prompts kept for the next request: about 270 chunks of SD 1.5, 200 of SD 2.1. */
 const embedsCacheBytes = 64 * 2 ** 20
@@ -11,11 +12,13 @@ const embedsCacheBytes = 64 * 2 ** 20
 /** Puts an engine together: the runtime of its device, the loader of its models and the step loop over both. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { device, threads, registry, weightsBudgetBytes, maxRows, onRun } = options
-  const runtime = await openRuntime(device, { threads })
+  const rowBuckets = rowBucketsFor(device, maxRows)
+  const runtime = await openRuntime(device, { threads, rowBuckets })
   const cache = new EmbedsCache(embedsCacheBytes)
   return new StepLoopEngine({
     device,
     maxRows,
+    ...(rowBuckets.length > 0 && { warmUpRows: rowBuckets }),
     loader: createModelLoader({ registry, runtime, weightsBudgetBytes }),
     createPipeline: (model) => createPipeline(model, { cache, onRun, nowMs: () => performance.now() }),
   })

@@ -11,7 +11,7 @@ import { Generation } from './generation.ts'
 import { RowCaps } from './row-caps.ts'
 import { StepScheduler } from './step-scheduler.ts'
 import { WakeUp } from './wake-up.ts'
-import { warmUpRequest } from './warm-up-request.ts'
+import { warmUpRequests } from './warm-up-requests.ts'
 
 /** What the step loop works with. */
 export interface StepLoopOptions {
@@ -20,6 +20,8 @@ export interface StepLoopOptions {
   readonly createPipeline: (model: LoadedModel) => Pipeline
   /** Most UNet rows in one run. */
   readonly maxRows: number
+  /** Numbers of UNet rows that a warm-up runs. @default those of one picture with guidance */
+  readonly warmUpRows?: readonly number[]
 }
 
 /** A generation inside, and what to let go of when it leaves. */
@@ -41,13 +43,14 @@ export class StepLoopEngine implements Engine {
   readonly #executor: Executor
   readonly #entries = new Map<string, Entry>()
   readonly #cancellations: { readonly generation: Generation; readonly reason: unknown }[] = []
+  readonly #warmUpRows: readonly number[]
   readonly #wakeUp = new WakeUp()
   readonly #loop: Promise<void>
   /** Settles when every generation inside has its model or has failed to get it. */
   #modelLine: Promise<void> = Promise.resolve()
   #isStopped = false
 
-  constructor({ device, loader, createPipeline, maxRows }: StepLoopOptions) {
+  constructor({ device, loader, createPipeline, maxRows, warmUpRows = [2] }: StepLoopOptions) {
     if (!Number.isSafeInteger(maxRows) || maxRows < 1) throw new RangeError(`maxRows: expected a whole number from 1, got ${maxRows}`)
     const rowCaps = new RowCaps(maxRows)
     this.device = device
@@ -55,6 +58,7 @@ export class StepLoopEngine implements Engine {
     this.#createPipeline = createPipeline
     this.#stepScheduler = new StepScheduler(rowCaps)
     this.#executor = new Executor(rowCaps)
+    this.#warmUpRows = warmUpRows
     this.#loop = this.#run()
   }
 
@@ -79,7 +83,10 @@ export class StepLoopEngine implements Engine {
 
   async warmUp(model: string): Promise<void> {
     const { spec } = await this.#loader.load(model)
-    await this.generate(warmUpRequest(spec), new AbortController().signal)
+    for (const rows of this.#warmUpRows) {
+      const signal = new AbortController().signal
+      await Promise.all(warmUpRequests(spec, rows).map((request) => this.generate(request, signal)))
+    }
   }
 
   /** One step: nothing to do → false; else plan, execute, update. */

@@ -4,11 +4,14 @@ import type { ModelGraph } from '../graph/model-graph.ts'
 import type { Device, ModelSession, Runtime } from './model-session.ts'
 import { OnnxSession } from './onnx-session.ts'
 import { startPlacementCheck } from './placement-check.ts'
+import { withRowBuckets } from './row-buckets.ts'
 import { RuntimeError } from './runtime-error.ts'
 
 export interface RuntimeOptions {
   /** Threads of one operator on the processor. */
   readonly threads: number
+  /** Numbers of rows that runs are rounded up to. @default any number */
+  readonly rowBuckets?: readonly number[]
 }
 
 type Onnx = typeof OnnxRuntime
@@ -35,7 +38,7 @@ async function loadOnnx(): Promise<Onnx> {
   return onnx
 }
 
-async function openGraph(onnx: Onnx, graph: ModelGraph, device: Device, { threads }: RuntimeOptions): Promise<ModelSession> {
+async function openGraph(onnx: Onnx, graph: ModelGraph, device: Device, { threads, rowBuckets = [] }: RuntimeOptions): Promise<ModelSession> {
   const check = device.type === 'cuda' ? await startPlacementCheck(graph.name) : undefined
   let session: InferenceSession
   try {
@@ -59,10 +62,11 @@ async function openGraph(onnx: Onnx, graph: ModelGraph, device: Device, { thread
     await check?.cancel()
     throw new RuntimeError(`${graph.name} cannot be opened on ${describe(device)}: ${(cause as Error).message}`, { cause })
   }
-  return new OnnxSession({
+  const opened = new OnnxSession({
     name: graph.name, inputs: graph.inputs, outputs: graph.outputs, session, Tensor: onnx.Tensor,
     ...(check && { afterFirstRun: () => check.finish(session) }),
   })
+  return rowBuckets.length === 0 ? opened : withRowBuckets(opened, rowBuckets)
 }
 
 function describe(device: Device): string {

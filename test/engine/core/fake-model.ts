@@ -194,12 +194,13 @@ export interface FakeEngine {
 
 export interface FakeEngineOptions {
   readonly maxRows?: number
+  readonly warmUpRows?: readonly number[]
   readonly before?: BeforeRun
   /** What the loading of a model waits for. */
   readonly loadGate?: () => Promise<unknown>
 }
 
-export function fakeEngine({ maxRows = 8, before, loadGate }: FakeEngineOptions = {}): FakeEngine {
+export function fakeEngine({ maxRows = 8, warmUpRows, before, loadGate }: FakeEngineOptions = {}): FakeEngine {
   const runs: RunReport[] = []
   const loader = fakeLoader(before, loadGate)
   const cache = new EmbedsCache(1_000_000)
@@ -207,6 +208,7 @@ export function fakeEngine({ maxRows = 8, before, loadGate }: FakeEngineOptions 
     device: { type: 'cpu' },
     loader,
     maxRows,
+    ...(warmUpRows && { warmUpRows }),
     createPipeline: (model) => new StableDiffusionPipeline({
       model,
       tokenizer: fakeTokenizer,
