@@ -46,7 +46,8 @@ function advise({ driver, provider, libraries }: CudaFindings): readonly string[
     advice.push(`Install the NVIDIA driver ${MIN_DRIVER} or newer; in a container, start it with GPU access (docker run --gpus all).`)
   }
   if (missing(provider.files).length > 0) {
-    advice.push('Install the runtime\'s CUDA provider: npm rebuild onnxruntime-node --ignore-scripts=false')
+    advice.push(`Install the runtime's CUDA provider: npm rebuild onnxruntime-node --ignore-scripts=false, or put ${PROVIDER_FILES.join(' and ')} ` +
+      `of the Python wheel onnxruntime-gpu, of the same version, into ${provider.folder} (docs/gpu.md)`)
   }
   const packages = new Set(missing(libraries).map(({ name }) => CUDA_LIBRARIES[name as keyof typeof CUDA_LIBRARIES]))
   if (packages.size > 0) {
