@@ -3,6 +3,9 @@
 import type { RgbImage } from './core/generation-request.ts'
 import type { Engine, EngineOptions } from './engine.ts'
 import type { ImageFormat } from './images/image-format.ts'
+import type { ModelRegistry } from './models/model-spec.ts'
+import { openRegistry as readRegistry } from './models/registry.ts'
+import { resolveNoiseScheduler } from './schedulers/names.ts'
 
 export type { GenerationRequest, RgbImage } from './core/generation-request.ts'
 export type { Engine, EngineOptions, RunReport } from './engine.ts'
@@ -11,7 +14,6 @@ export { ImageFormat } from './images/image-format.ts'
 export type { BrokenModel, ModelDefaults, ModelFamily, ModelRegistry, ModelSpec } from './models/model-spec.ts'
 export { ModelError } from './models/model-error.ts'
 export { ModelType } from './models/model-spec.ts'
-export { openRegistry } from './models/registry.ts'
 export type { CudaDevice, CudaReport, DeviceReport, LibraryFinding } from './runtime/device-report.ts'
 export { DeviceSpecError, formatDevice, parseDeviceSpec } from './runtime/device-spec.ts'
 export type { DeviceSpec } from './runtime/device-spec.ts'
@@ -20,6 +22,14 @@ export { probeDevices } from './runtime/probe-devices.ts'
 export { DeviceUnusableError, resolveDevices } from './runtime/resolve-devices.ts'
 export type { DeviceChoice } from './runtime/resolve-devices.ts'
 export { noiseSchedulerNames, resolveNoiseScheduler } from './schedulers/names.ts'
+
+/**
+ * Looks through models folders, diffusers folders and `.safetensors` files; what cannot be used is listed with the reason.
+ * Throws a ModelError when there is nothing at one of the places.
+ */
+export function openRegistry(places: readonly string[]): Promise<ModelRegistry> {
+  return readRegistry(places, name => resolveNoiseScheduler(name) !== undefined)
+}
 
 /** Opens an engine on one device; the caller stops it. Models are loaded at their first use or by `warmUp`. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {

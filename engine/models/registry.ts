@@ -19,9 +19,11 @@ import { openCheckpoint } from './open-checkpoint.ts'
  * offer, headers and configurations only. A model that cannot be used is listed as broken with the reason, and does not
  * harm the others; of two models with the same identifier the first one counts.
  *
+ * A default noise scheduler whose name `isNoiseScheduler` does not know makes a model broken: each of its tasks would fail.
+ *
  * Throws a ModelError when a folder is not there: that is a mistake in the command, not in a model.
  */
-export async function openRegistry(folders: readonly string[]): Promise<ModelRegistry> {
+export async function openRegistry(folders: readonly string[], isNoiseScheduler: (name: string) => boolean = () => true): Promise<ModelRegistry> {
   const models = new Map<string, ModelSpec>()
   const broken: BrokenModel[] = []
   const taken = new Set<string>()
@@ -38,6 +40,8 @@ export async function openRegistry(folders: readonly string[]): Promise<ModelReg
       taken.add(airKey(air))
       try {
         const model = await describeModel(entry, air)
+        const { scheduler } = model.defaults
+        if (scheduler !== undefined && !isNoiseScheduler(scheduler)) throw new ModelError(`its default "scheduler" ${JSON.stringify(scheduler)} is no noise scheduler's name`)
         const twin = entry.declared ? undefined : [...models.values()].find(({ path }) => path === model.path)
         if (twin) throw new ModelError(`it is offered already, as ${twin.air}`)
         models.set(airKey(air), model)

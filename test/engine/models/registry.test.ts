@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
 import type { Test } from 'tap'
+import { openRegistry as openServedRegistry } from '../../../engine/index.ts'
 import { derivedAir, isAir } from '../../../engine/models/air.ts'
 import { openRegistry } from '../../../engine/models/registry.ts'
 import { rawSafetensors, readTensors, writeSafetensors, zeros } from '../weights/safetensors-writer.ts'
@@ -34,6 +35,13 @@ t.test('models.json says what a folder offers', async t => {
   ])
   t.equal(registry.find('LOCAL:SD@1'), registry.models[0], 'the spelling of an identifier does not matter')
   t.equal(registry.find('local:sd@2'), undefined)
+})
+
+t.test('a default noise scheduler that nobody knows makes a model broken, not each of its tasks', async t => {
+  const folder = await modelsFolder(t, [entry({ air: 'local:good@1', defaults: { scheduler: 'dpm++ 2m karras' } }), entry({ defaults: { scheduler: 'Oiler' } })])
+  const registry = await openServedRegistry([folder])
+  t.same(registry.models.map(({ air }) => air), ['local:good@1'])
+  t.match(registry.broken, [{ air: 'local:sd@1', reason: 'its default "scheduler" "Oiler" is no noise scheduler\'s name' }])
 })
 
 t.test('an entry that does not follow the schema is reported by its identifier, and the others work', async t => {
