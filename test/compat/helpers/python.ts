@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,15 +7,11 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 const packageRoot = fileURLToPath(new URL('../../../../', import.meta.url))
 const cache = join(packageRoot, 'node_modules/.cache/latentd-compat')
-const scripts = join(packageRoot, 'test/compat/python')
-const installTimeoutMs = 120_000
 
-/** One check a Python script made and what came of it. */
-export interface PythonCheck {
-  readonly check: string
-  readonly ok: boolean
-  readonly detail: string
-}
+/** Where the Python clients lie. */
+export const pythonScripts = join(packageRoot, 'test/compat/python')
+
+const installTimeoutMs = 120_000
 
 /**
  * Installs one PyPI requirement in a virtual environment of its own (the two SDKs share an import name).
@@ -38,31 +34,4 @@ export async function pythonWith(requirement: string): Promise<{ python: string 
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
     return { missing: `${requirement} cannot be installed here (${reason})` }
   }
-}
-
-/** Runs a script of test/compat/python, which prints one JSON line a check; `onCheck` sees each as it is printed. */
-export async function runChecks(
-  python: string,
-  script: string,
-  args: readonly string[],
-  onRequest: (request: string) => void = () => {},
-): Promise<readonly PythonCheck[]> {
-  const checks: PythonCheck[] = []
-  const child = spawn(python, [join(scripts, script), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  let stderr = ''
-  let pending = ''
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
-  child.stdout.on('data', (chunk: Buffer) => {
-    const lines = (pending + chunk.toString()).split('\n')
-    pending = lines.pop() ?? ''
-    for (const line of lines) {
-      if (!line.startsWith('{')) continue
-      const message = JSON.parse(line) as PythonCheck | { request: string }
-      if ('request' in message) onRequest(message.request)
-      else checks.push(message)
-    }
-  })
-  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
-  if (code !== 0) throw new Error(`${script} ended with code ${code}:\n${stderr.slice(-2000)}`)
-  return checks
 }
