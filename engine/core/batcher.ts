@@ -9,7 +9,7 @@ export type ReadyGeneration = Generation & { readonly pipeline: Pipeline }
  * What must be equal for rows to share a run: the model and the latent size.
  * Prompts, timesteps, step counts, guidance and noise schedulers are row data and never part of it.
  */
-export function batchKeyOf({ pipeline, request }: ReadyGeneration): string {
+function batchKeyOf({ pipeline, request }: ReadyGeneration): string {
   const { width, height } = pipeline.latentSize(request)
   return `${pipeline.model} ${width}x${height}`
 }

@@ -5,7 +5,7 @@ import { ModelError } from './model-error.ts'
 export type JsonObject = Readonly<Record<string, unknown>>
 
 /** Longest configuration file that is read, in bytes. */
-export const MAX_CONFIG_BYTES = 1024 * 1024
+const MAX_CONFIG_BYTES = 1024 * 1024
 /** Longest vocabulary file that is read, in bytes. */
 export const MAX_VOCABULARY_BYTES = 32 * 1024 * 1024
 

@@ -1,25 +1,17 @@
 import type { GenerationRequest } from '../core/generation-request.ts'
 import { EngineError } from '../engine-error.ts'
 import type { LoadedModel } from '../models/loaded-model.ts'
+import type { PromptTokenizer } from '../prompts/prompt-tokenizer.ts'
 import type { EmbedsCache } from './embeds-cache.ts'
 import { hasGuidance } from './has-guidance.ts'
 import type { NetworkRunner } from './network-runner.ts'
 import { outputData } from './output-data.ts'
 import type { Conditioning, PromptEmbeds } from './pipeline.ts'
 
-/** What the encoder needs of a tokenizer. */
-export interface PromptTokenizer {
-  /**
-   * Splits a prompt into chunks of token ids, each with its start and end token and padded to the same length; at least one.
-   * Throws a RangeError for a prompt that is too long.
-   */
-  chunks(prompt: string): readonly (readonly number[])[]
-}
-
 /** What a prompt encoder works with. */
 export interface PromptEncoderOptions {
   readonly model: LoadedModel
-  readonly tokenizer: PromptTokenizer
+  readonly tokenizer: Pick<PromptTokenizer, 'chunks'>
   readonly cache: EmbedsCache
   readonly runNetwork: NetworkRunner
 }
@@ -132,7 +124,7 @@ export class PromptEncoder {
   }
 }
 
-function tokenize(tokenizer: PromptTokenizer, request: GenerationRequest, parameter: 'prompt' | 'negativePrompt') {
+function tokenize(tokenizer: Pick<PromptTokenizer, 'chunks'>, request: GenerationRequest, parameter: 'prompt' | 'negativePrompt') {
   try {
     return tokenizer.chunks(request[parameter])
   } catch (cause) {

@@ -1,6 +1,7 @@
 import type { GenerationRequest, RgbImage } from '../core/generation-request.ts'
 import { EngineError } from '../engine-error.ts'
 import type { LoadedModel } from '../models/loaded-model.ts'
+import type { PromptTokenizer } from '../prompts/prompt-tokenizer.ts'
 import type { NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
 import type { EmbedsCache } from './embeds-cache.ts'
 import { FloatPool } from './float-pool.ts'
@@ -9,13 +10,13 @@ import { isFiniteArray } from './is-finite-array.ts'
 import type { NetworkRunner } from './network-runner.ts'
 import { outputData } from './output-data.ts'
 import type { Conditioning, DenoiseState, Pipeline } from './pipeline.ts'
-import { PromptEncoder, type PromptTokenizer } from './prompt-encoder.ts'
+import { PromptEncoder } from './prompt-encoder.ts'
 import { UnetBatch, type UnetRow } from './unet-batch.ts'
 
 /** What the pipeline of the SD 1.x and SD 2.x families works with. */
 export interface StableDiffusionOptions {
   readonly model: LoadedModel
-  readonly tokenizer: PromptTokenizer
+  readonly tokenizer: Pick<PromptTokenizer, 'chunks'>
   readonly cache: EmbedsCache
   readonly runNetwork: NetworkRunner
   /** Starts a run of the noise scheduler of this name. Throws a RangeError for a step count it cannot do. */

@@ -16,7 +16,7 @@ export async function openFolderWeights(folder: string, component: WeightCompone
 }
 
 /** A component's source over tensors under any of the names diffusers and transformers have used. */
-export function componentSource(component: WeightComponent, stored: StoredTensors): TensorSource {
+function componentSource(component: WeightComponent, stored: StoredTensors): TensorSource {
   const tensors = new Map<string, NamedTensor>()
   for (const [original, tensor] of stored) {
     const name = canonicalTensorName(component, original)
