@@ -36,7 +36,7 @@ export async function readJsonFile(path: string, root: string, label: string, ma
  */
 export function parseJsonObject(text: string, label: string): JsonObject {
   const value = parse(text) ?? parse(pythonWordsToJson(text))
-  if (!value) throw new ModelError(`${label} is not JSON`)
+  if (!value) throw new ModelError(`${label} is not JSON${placeOf(text)}`)
   if (typeof value.json !== 'object' || value.json === null || Array.isArray(value.json))
     throw new ModelError(`${label} is not a JSON object`)
   return value.json as JsonObject
@@ -47,6 +47,19 @@ function parse(text: string): { readonly json: unknown } | undefined {
     return { json: JSON.parse(text) as unknown }
   } catch {
     return undefined
+  }
+}
+
+/** Where a text stops being JSON, for the person who wrote it; nothing where the parser does not tell. */
+function placeOf(text: string): string {
+  try {
+    JSON.parse(pythonWordsToJson(text))
+    return ''
+  } catch (error) {
+    const position = /at position (\d+)/.exec((error as SyntaxError).message)?.[1]
+    if (position === undefined) return ''
+    const lines = text.slice(0, Number(position)).split('\n')
+    return ` (line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1})`
   }
 }
 

@@ -209,6 +209,7 @@ t.test('a model whose parts are missing, damaged or do not fit is broken by name
       model => writeFile(join(model, 'unet', 'diffusion_pytorch_model.safetensors'), rawSafetensors('{"a":1}')),
       /tensor "a" without a description/,
     ],
+    ['bad-line', model => writeFile(join(model, 'unet', 'config.json'), '{\n  "a": 1\n  "b": 2\n}'), /unet\/config.json is not JSON \(line 3, column 3\)/],
     ['bad-json', model => writeFile(join(model, 'unet', 'config.json'), '{'), /unet\/config.json is not JSON/],
     [
       'pickled',
