@@ -41,7 +41,8 @@ function tryLoad(name: string): LibraryFinding {
     process.dlopen({ exports: {} }, name)
   } catch (error) {
     const { message } = error as Error
-    if (!message.includes('did not self-register')) return { name, isFound: false, problem: message.split('\n')[0] ?? message }
+    // The loader's sentence begins with the library's name, which the finding has already.
+    if (!message.includes('did not self-register')) return { name, isFound: false, problem: message.split('\n')[0].replace(`${name}: `, '') }
   }
   return { name, isFound: true }
 }

@@ -44,7 +44,7 @@ function refuseUnusable(wanted: readonly number[], { cuda }: DeviceReport): void
   if (index === undefined) return
   const found = cuda.usable.length > 0 ? `the usable ones are ${cuda.usable.map(each => `cuda:${each}`).join(', ')}` : undefined
   const problem = cuda.devices.find(device => device.index === index)?.problem ?? found ?? cuda.problem ?? 'no CUDA device was found'
-  throw new DeviceUnusableError([`cuda:${index} cannot be used: ${problem}.`, ...cuda.advice].join(' '))
+  throw new DeviceUnusableError([`cuda:${index} cannot be used: ${problem}.`, ...cuda.advice].join('\n  '))
 }
 
 function describe(device: Device, name: string | undefined): string {

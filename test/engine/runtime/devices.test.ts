@@ -53,7 +53,7 @@ t.test('a device that was asked for is used or refused, never replaced', async t
   })
   const noDriver = { ...FINE, devices: [], driver: { name: 'libcuda.so.1', isFound: false } }
   await t.rejects(resolveDevices('cuda', reporting(noDriver)), {
-    message: /^cuda:0 cannot be used: the NVIDIA driver is not installed .* Install the NVIDIA driver/,
+    message: /^cuda:0 cannot be used: the NVIDIA driver is not installed .*\n {2}Install the NVIDIA driver/,
   })
 })
 
