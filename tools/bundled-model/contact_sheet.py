@@ -64,7 +64,7 @@ def main():
     start = time.time()
     pictures = make(load_pipeline(options.model), prompts, options.seed, options.steps, options.guidance)
     print(f"{(time.time() - start) / len(pictures):.2f} s a picture")
-    sheet(pictures, prompts).save(options.to, quality=82)
+    sheet(pictures, prompts).save(options.to, quality=72)
 
 
 if __name__ == "__main__":
