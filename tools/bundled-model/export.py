@@ -26,7 +26,7 @@ INDEX = {"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.30.0
 # The noise scheduler that ships; keys left out have the class's defaults.
 SCHEDULER = {"_class_name": "DPMSolverMultistepScheduler", "_diffusers_version": "0.30.0", **SCHEDULE,
              "algorithm_type": "dpmsolver++", "solver_order": 2, "solver_type": "midpoint", "lower_order_final": True,
-             "final_sigmas_type": "zero", "timestep_spacing": "trailing", "steps_offset": 1}
+             "final_sigmas_type": "zero", "timestep_spacing": "trailing", "steps_offset": 1, "clip_sample": False}
 
 
 def export(weights, folder):
