@@ -1,4 +1,5 @@
-// A build of the npm package `@runware/sdk-js` against a started server: build, port, API key and model are the arguments.
+// A build of the npm package `@runware/sdk-js` against a started server: build, port, a port for the client with a wrong key,
+// API key and model are the arguments.
 // Old builds go on connecting after they were told to stop, so this is a process of its own that ends itself.
 import assert from 'node:assert/strict'
 import { RunwareClient as Client13, RunwareServer as Server13 } from '@runware/sdk-js'
@@ -35,7 +36,7 @@ class BrowserWebSocket extends WebSocket {
   }
 }
 
-const [build, port, apiKey, model] = process.argv.slice(2)
+const [build, port, strangerPort, apiKey, model] = process.argv.slice(2)
 if (build.endsWith('browser')) Object.assign(globalThis, { WebSocket: BrowserWebSocket })
 
 const client = connect(apiKey)
@@ -49,8 +50,8 @@ await attempt('100 parallel tasks', hundredInParallel)
 await attempt('drop and resume', drop)
 process.exit(0)
 
-function connect(key: string, timeoutDuration = 60_000): SdkClient {
-  return new builds[build]({ apiKey: key, url: `ws://127.0.0.1:${port}/v1`, timeoutDuration }) as SdkClient
+function connect(key: string, at = port, timeoutDuration = 60_000): SdkClient {
+  return new builds[build]({ apiKey: key, url: `ws://127.0.0.1:${at}/v1`, timeoutDuration }) as SdkClient
 }
 
 function request(changes: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
@@ -63,7 +64,7 @@ async function attempt(check: string, run: () => Promise<void>): Promise<void> {
 }
 
 async function wrongKey(): Promise<void> {
-  const stranger = connect('this-key-is-not-known-to-the-server')
+  const stranger = connect('this-key-is-not-known-to-the-server', strangerPort)
   const error = await stranger.requestImages(request({ retry: 1 })).then(() => undefined, (reason: unknown) => reason)
   assert.match(JSON.stringify(error), /invalidApiKey/)
 }
@@ -102,7 +103,7 @@ async function hundredInParallel(): Promise<void> {
 
 /** The Node builds forget their listeners on a drop and ask again when their time is up. */
 async function drop(): Promise<void> {
-  const short = connect(apiKey, 15_000)
+  const short = connect(apiKey, port, 15_000)
   await short.ensureConnection()
   const call = short.requestImages(request({ steps: 20, width: 256, height: 256, seed: 5 }))
   await new Promise((resolve) => setTimeout(resolve, 100))
