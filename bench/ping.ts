@@ -101,7 +101,7 @@ async function firstModel(port: number, apiKey: string): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${port}/v1`, {
     method: 'POST',
     headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
-    body: JSON.stringify([{ taskType: 'imageInference', taskUUID: randomUUID(), model: 'none:none@1', positivePrompt: 'x', width: 512, height: 512 }]),
+    body: JSON.stringify([{ taskType: 'imageInference', taskUUID: randomUUID(), model: 'none:none@1', positivePrompt: 'a red cup', width: 512, height: 512 }]),
   })
   const { errors } = await response.json() as { errors?: { allowedValues?: string[] }[] }
   const model = errors?.[0]?.allowedValues?.[0]

@@ -22,6 +22,8 @@ export async function startBenchServer(models: string, device: string): Promise<
   const apiKey = 'bench-key-0123456789-abcdefghijklmnop'
   const args = ['serve', '--port', '0', '--data', data, '--models', models, '--api-key', apiKey, '--device', device]
   const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  // A benchmark that fails leaves no server behind.
+  process.once('exit', () => child.kill('SIGKILL'))
   const port = await portOf(child)
   while (!(await fetch(`http://127.0.0.1:${port}/readyz`)).ok) await new Promise(resolve => setTimeout(resolve, 100))
   const stop = async () => {
