@@ -9,7 +9,8 @@ import type { ClaimCall, ClaimRequest, ToWorker, WireLease } from './ipc-message
 export type WorkerClaims = Omit<TaskClaimer, 'abandon'>
 
 interface PendingCall {
-  readonly resolve: (value: unknown) => void
+  /** Called while the reply is being received, before any later message is. */
+  readonly onReply: (value: unknown) => void
   readonly reject: (error: Error) => void
 }
 
@@ -38,8 +39,8 @@ export class IpcClaimer implements WorkerClaims {
     const onAbort = () => this.#channel.send({ type: 'abortCall', id })
     signal.addEventListener('abort', onAbort)
     try {
-      const leases = await this.#call({ method: 'claim', room }) as readonly WireLease[]
-      return leases.map(lease => this.#hold(worker, lease))
+      // Held as the reply comes in: the end of a lease may be the very next message, in the same turn.
+      return await this.#call({ method: 'claim', room }, value => (value as readonly WireLease[]).map(lease => this.#hold(worker, lease)))
     } catch (error) {
       throw signal.aborted ? signal.reason : error
     } finally {
@@ -52,7 +53,7 @@ export class IpcClaimer implements WorkerClaims {
   }
 
   async commit(lease: Lease, result: CommittedResult): Promise<'committed' | 'superseded'> {
-    return await this.#call({ method: 'commit', lease: this.#idOf(lease), result }) as 'committed' | 'superseded'
+    return await this.#call({ method: 'commit', lease: this.#idOf(lease), result }, value => value as 'committed' | 'superseded')
   }
 
   async fail(lease: Lease, error: ErrorBody): Promise<void> {
@@ -76,8 +77,7 @@ export class IpcClaimer implements WorkerClaims {
 
   async #end(lease: Lease, makeCall: (id: number) => ClaimCall): Promise<void> {
     const id = this.#idOf(lease)
-    await this.#call(makeCall(id))
-    this.#leases.delete(lease)
+    await this.#call(makeCall(id), () => this.#leases.delete(lease))
   }
 
   #idOf(lease: Lease): number {
@@ -86,11 +86,11 @@ export class IpcClaimer implements WorkerClaims {
     return held.id
   }
 
-  #call(call: ClaimCall): Promise<unknown> {
+  #call<T>(call: ClaimCall, read: (value: unknown) => T): Promise<T> {
     if (this.#isClosed) return Promise.reject(new LeaseEndedError('The gateway is gone'))
     const id = this.#nextCall++
     return new Promise((resolve, reject) => {
-      this.#calls.set(id, { resolve, reject })
+      this.#calls.set(id, { onReply: value => resolve(read(value)), reject })
       this.#channel.send({ type: 'call', id, call })
     })
   }
@@ -98,7 +98,7 @@ export class IpcClaimer implements WorkerClaims {
   #receive(message: ToWorker): void {
     switch (message.type) {
       case 'reply':
-        return this.#take(message.id)?.resolve(message.value)
+        return this.#take(message.id)?.onReply(message.value)
       case 'refusal':
         return this.#take(message.id)?.reject(new Error(message.message))
       case 'leaseEnded':

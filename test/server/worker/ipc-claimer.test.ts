@@ -71,6 +71,25 @@ t.test('a closed line gives the tasks of its worker out again and ends what the 
   t.match(retry, { record: { key: task.key }, isRetry: true })
 })
 
+t.test('a lease whose end comes in the same turn as the lease itself is known to have ended', async t => {
+  const listeners: ((message: ToWorker) => void)[] = []
+  const receive = (message: ToWorker) => {
+    for (const listener of listeners) listener(message)
+  }
+  const claimer = new IpcClaimer({
+    // A busy process reads both messages before any promise is settled.
+    send: message => {
+      if (message.type !== 'call') return
+      receive({ type: 'reply', id: message.id, value: [{ id: 1, record: makeTask(), committed: [], isRetry: false }] })
+      receive({ type: 'leaseEnded', lease: 1, reason: 'The task is cancelled' })
+    },
+    onMessage: listener => void listeners.push(listener),
+    onClose: () => {},
+  })
+  const [lease] = await claimer.claim('w1', 1, new AbortController().signal)
+  t.match(lease, { signal: { aborted: true, reason: { message: 'The task is cancelled' } } })
+})
+
 /** The suite ends some tasks twice; over a line the second is refused at once, in the worker. */
 async function ifHeld(end: () => Promise<void>): Promise<void> {
   try {
