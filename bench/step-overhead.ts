@@ -92,22 +92,25 @@ function createEmptyPipeline(): StableDiffusionPipeline {
   const rowsOf = (tensor: Tensor | undefined) => tensor?.dims[0] ?? 0
   const model: LoadedModel = {
     spec: { air: 'bench:1@1', type: 'checkpoint', name: 'bench', path: '/', defaults: {} },
-    tokenizer: { vocabulary: {}, merges: [], padToken: '', modelMaxLength: tokens, highestId: 0 },
     contextSize, latentChannels: 4, latentFactor: 8, byteLength: 1e9,
     noiseSchedule: {
       className: 'PNDMScheduler', numTrainTimesteps: 1000, betaStart: 0.00085, betaEnd: 0.012, betaSchedule: 'scaled_linear',
       predictionType: 'epsilon', stepsOffset: 1, rescaleBetasZeroSnr: false, extra: { set_alpha_to_one: false, skip_prk_steps: true },
     },
-    textEncoder: session('text', ['hidden_states_0'], async (feeds) => {
-      return { hidden_states_0: zeros([rowsOf(feeds.input_ids), tokens, contextSize]) }
-    }),
+    textEncoders: [{
+      tokenizer: { vocabulary: {}, merges: [], padToken: '', modelMaxLength: tokens, highestId: 0 },
+      width: contextSize,
+      session: session('text', ['hidden_states_0'], async (feeds) => {
+        return { hidden_states_0: zeros([rowsOf(feeds.input_ids), tokens, contextSize]) }
+      }),
+    }],
     unet: session('unet', ['out_sample'], async ({ sample }) => ({ out_sample: zeros(sample?.dims ?? []) })),
     vaeDecoder: session('vae', ['image'], () => Promise.reject(new Error('nothing is decoded here'))),
   }
   return new StableDiffusionPipeline({
     model,
     cache: new EmbedsCache(0),
-    tokenizer: { chunks: (prompt) => [Array.from({ length: tokens }, (_, i) => prompt.charCodeAt(i % Math.max(1, prompt.length)) || 0)] },
+    tokenizers: [{ chunks: (prompt) => [Array.from({ length: tokens }, (_, i) => prompt.charCodeAt(i % Math.max(1, prompt.length)) || 0)] }],
     runNetwork: (network, feeds) => network.run(feeds),
     createNoiseSchedulerRun: startNoiseScheduler,
     createNoiseSource,

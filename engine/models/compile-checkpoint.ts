@@ -5,12 +5,16 @@ import { buildUnet } from '../architectures/unet.ts'
 import { buildVaeDecoder } from '../architectures/vae-decoder.ts'
 import { parseVaeConfig } from '../architectures/vae-config.ts'
 import type { Lowering, ModelGraph } from '../graph/model-graph.ts'
+import { COMPONENT_LABELS, textEncodersOf } from '../weights/component-names.ts'
+import type { TensorSource } from '../weights/tensor-source.ts'
+import type { TokenizerFiles } from './loaded-model.ts'
 import { ModelError } from './model-error.ts'
 import type { Checkpoint } from './open-checkpoint.ts'
 
-/** The three graphs of a checkpoint, ready to be opened. */
+/** The graphs of a checkpoint, ready to be opened. */
 export interface CompiledCheckpoint {
-  readonly textEncoder: ModelGraph
+  /** In the order of the components. */
+  readonly textEncoders: readonly ModelGraph[]
   readonly unet: ModelGraph
   readonly vaeDecoder: ModelGraph
 }
@@ -26,29 +30,35 @@ export function compileCheckpoint(checkpoint: Checkpoint, lowering: Lowering): C
   checkFit(checkpoint)
   const { configs, weights, strangers } = checkpoint
   const graphs = {
-    textEncoder: buildClipText(configs.text_encoder, weights.text_encoder, lowering),
+    textEncoders: textEncodersOf(configs).map(([component, config]) => {
+      return buildClipText(config, weights[component] as TensorSource, lowering)
+    }),
     unet: buildUnet(configs.unet, weights.unet, lowering),
     vaeDecoder: buildVaeDecoder(configs.vae, weights.vae, lowering),
   }
-  const left = [...weights.text_encoder.unused(), ...weights.unet.unused(), ...weights.vae.unused(), ...strangers]
+  const left = [...Object.values(weights).flatMap(source => source.unused()), ...strangers]
   if (left.length > 0) throw new ModelError(`its weights hold ${namesOf(left)} that nothing in the model uses`)
   return graphs
 }
 
 /** Components from different models: each is sound alone, and their sizes do not meet. */
-function checkFit({ configs, tokenizer }: Checkpoint): void {
-  const text = parseClipTextConfig(configs.text_encoder)
+function checkFit({ configs, tokenizers }: Checkpoint): void {
+  const texts = textEncodersOf(configs).map(([component, config]) => [component, parseClipTextConfig(config)] as const)
   const unet = parseUnetConfig(configs.unet)
   const vae = parseVaeConfig(configs.vae)
   const expect = (what: string, left: number, right: number): void => {
     if (left !== right) throw new ModelError(`its components do not fit together: ${what} (${left} and ${right})`)
   }
-  expect('the text encoder gives states of another width than the unet takes', text.width, unet.contextWidth)
+  const stateWidth = texts.reduce((sum, [, { width }]) => sum + width, 0)
+  expect('the text encoder gives states of another width than the unet takes', stateWidth, unet.contextWidth)
   expect('the vae has other latent channels than the unet takes', vae.latentChannels, unet.inChannels)
   expect('the unet takes other latent channels than it gives', unet.inChannels, unet.outChannels)
-  expect('the tokenizer has another length than the text encoder', tokenizer.modelMaxLength, text.tokens)
-  if (tokenizer.highestId >= text.vocabularySize)
-    throw new ModelError(`its tokenizer has the token ${tokenizer.highestId}, and its text encoder knows ${text.vocabularySize}`)
+  for (const [component, text] of texts) {
+    const { modelMaxLength, highestId } = tokenizers[component] as TokenizerFiles
+    expect('the tokenizer has another length than the text encoder', modelMaxLength, text.tokens)
+    if (highestId >= text.vocabularySize)
+      throw new ModelError(`its tokenizer has the token ${highestId}, and its ${COMPONENT_LABELS[component]} knows ${text.vocabularySize}`)
+  }
 }
 
 function namesOf(names: readonly string[]): string {

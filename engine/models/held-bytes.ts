@@ -1,17 +1,16 @@
 import type { Lowering } from '../graph/model-graph.ts'
-import type { WeightComponent } from '../weights/component-names.ts'
+import type { Components, WeightComponent } from '../weights/component-names.ts'
 import type { StoredTensor } from '../weights/stored-tensor.ts'
 
-/** Bytes of an element once a session is open: everything is float32 but the UNet on CUDA, whose graph computes in halves. */
-const ELEMENT_BYTES: Readonly<Record<Lowering, Readonly<Record<WeightComponent, number>>>> = {
-  cpu: { text_encoder: 4, unet: 4, vae: 4 },
-  cuda: { text_encoder: 4, unet: 2, vae: 4 },
+/** Bytes that the open sessions of a model hold for the tensors its graphs use. */
+export function heldBytes(used: Components<readonly StoredTensor[]>, lowering: Lowering): number {
+  const components = Object.entries(used) as readonly (readonly [WeightComponent, readonly StoredTensor[]])[]
+  return components.reduce((sum, [component, tensors]) => sum + elements(tensors) * elementBytes(component, lowering), 0)
 }
 
-/** Bytes that the open sessions of a model hold for the tensors its graphs use. */
-export function heldBytes(used: Readonly<Record<WeightComponent, readonly StoredTensor[]>>, lowering: Lowering): number {
-  const perElement = ELEMENT_BYTES[lowering]
-  return (Object.keys(perElement) as WeightComponent[]).reduce((sum, component) => sum + elements(used[component]) * perElement[component], 0)
+/** Bytes of an element once a session is open: everything is float32 but the UNet on CUDA, whose graph computes in halves. */
+function elementBytes(component: WeightComponent, lowering: Lowering): number {
+  return lowering === 'cuda' && component === 'unet' ? 2 : 4
 }
 
 function elements(tensors: readonly StoredTensor[]): number {

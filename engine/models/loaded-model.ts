@@ -14,23 +14,31 @@ export interface TokenizerFiles {
   readonly modelMaxLength: number
 }
 
+/** A text encoder that is open on a device, and the tokenizer of its prompts. */
+export interface LoadedTextEncoder {
+  readonly tokenizer: TokenizerFiles
+  /** Width of its states. */
+  readonly width: number
+  /**
+   * `input_ids` int64 [rows, 77] → `hidden_states_0`, `_1`, `_2` float32 [rows, 77, width]:
+   * the states the UNet takes with 0, 1 or 2 layers skipped on top of the model's own choice.
+   * A model of fewer layers lacks the higher outputs.
+   */
+  readonly session: ModelSession
+}
+
 /** A checkpoint whose components are open on a device. */
 export interface LoadedModel {
   readonly spec: ModelSpec
-  readonly tokenizer: TokenizerFiles
-  /** Width of the text encoder's states. */
+  /** At least one; the UNet's context has their states side by side, in this order. */
+  readonly textEncoders: readonly LoadedTextEncoder[]
+  /** Width of the UNet's context. */
   readonly contextSize: number
   /** Latent channels of the VAE, 4 in the SD families. */
   readonly latentChannels: number
   /** Pixels a latent cell stands for along one side, 8 in the SD families. */
   readonly latentFactor: number
   readonly noiseSchedule: NoiseScheduleConfig
-  /**
-   * `input_ids` int64 [rows, 77] → `hidden_states_0`, `_1`, `_2` float32 [rows, 77, contextSize]:
-   * the final states with 0, 1 or 2 layers skipped, each through the final layer norm.
-   * A model of fewer layers lacks the higher outputs.
-   */
-  readonly textEncoder: ModelSession
   /**
    * `sample` float32 [rows, channels, h, w], `timestep` float32 [rows], `encoder_hidden_states` float32 [rows, tokens, contextSize],
    * `encoder_attention_bias` float32 [rows, 1, 1, tokens] (0, or a large negative number for tokens a row does not have)

@@ -1,11 +1,13 @@
 import { parseClipTextConfig } from '../architectures/clip-text-config.ts'
+import { parseUnetConfig } from '../architectures/unet-config.ts'
 import { parseVaeConfig } from '../architectures/vae-config.ts'
+import { mapComponents, textEncodersOf } from '../weights/component-names.ts'
 import type { Lowering, ModelGraph } from '../graph/model-graph.ts'
 import type { ModelSession, Runtime } from '../runtime/model-session.ts'
 import { airKey } from './air.ts'
 import { compileCheckpoint } from './compile-checkpoint.ts'
 import { heldBytes } from './held-bytes.ts'
-import type { LoadedModel, ModelLoader } from './loaded-model.ts'
+import type { LoadedModel, LoadedTextEncoder, ModelLoader, TokenizerFiles } from './loaded-model.ts'
 import { ModelError } from './model-error.ts'
 import { modelFailure } from './model-failure.ts'
 import { ModelType } from './model-spec.ts'
@@ -91,11 +93,11 @@ class BudgetedLoader implements ModelLoader {
       const checkpoint = await openCheckpoint(spec.path, spec.configPath)
       const lowering: Lowering = this.#runtime.device.type === 'cuda' ? 'cuda' : 'cpu'
       const graphs = compileCheckpoint(checkpoint, lowering)
-      const { text_encoder, unet: denoiser, vae } = checkpoint.weights
-      const byteLength = heldBytes({ text_encoder: text_encoder.used(), unet: denoiser.used(), vae: vae.used() }, lowering)
+      const byteLength = heldBytes(mapComponents(checkpoint.weights, source => source.used()), lowering)
       await this.#budget.makeRoom(byteLength, spec.air)
-      const [textEncoder, unet, vaeDecoder] = await openAll(this.#runtime, [graphs.textEncoder, graphs.unet, graphs.vaeDecoder])
-      const model = { spec, ...describe(checkpoint), textEncoder, unet, vaeDecoder, byteLength }
+      const [unet, vaeDecoder, ...texts] = await openAll(this.#runtime, [graphs.unet, graphs.vaeDecoder, ...graphs.textEncoders])
+      const textEncoders = describeTextEncoders(checkpoint).map((text, index) => ({ ...text, session: texts[index] as ModelSession }))
+      const model = { spec, ...describe(checkpoint), textEncoders, unet: unet as ModelSession, vaeDecoder: vaeDecoder as ModelSession, byteLength }
       this.#budget.add(key, model)
       return model
     } catch (cause) {
@@ -107,10 +109,7 @@ class BudgetedLoader implements ModelLoader {
 }
 
 /** Opens all graphs or none. */
-async function openAll(
-  runtime: Runtime,
-  graphs: readonly [ModelGraph, ModelGraph, ModelGraph],
-): Promise<readonly [ModelSession, ModelSession, ModelSession]> {
+async function openAll(runtime: Runtime, graphs: readonly ModelGraph[]): Promise<readonly ModelSession[]> {
   const opened: ModelSession[] = []
   try {
     for (const graph of graphs) {
@@ -125,17 +124,22 @@ async function openAll(
     await Promise.all(opened.map(session => session.release()))
     throw error
   }
-  return opened as [ModelSession, ModelSession, ModelSession]
+  return opened
 }
 
 function describe({
   configs,
-  tokenizer,
   noiseSchedule,
-}: Checkpoint): Pick<LoadedModel, 'tokenizer' | 'contextSize' | 'latentChannels' | 'latentFactor' | 'noiseSchedule'> {
-  const { width } = parseClipTextConfig(configs.text_encoder)
+}: Checkpoint): Pick<LoadedModel, 'contextSize' | 'latentChannels' | 'latentFactor' | 'noiseSchedule'> {
+  const { contextWidth } = parseUnetConfig(configs.unet)
   const { latentChannels, latentFactor } = parseVaeConfig(configs.vae)
-  return { tokenizer, noiseSchedule, contextSize: width, latentChannels, latentFactor }
+  return { noiseSchedule, contextSize: contextWidth, latentChannels, latentFactor }
+}
+
+function describeTextEncoders({ configs, tokenizers }: Checkpoint): readonly Omit<LoadedTextEncoder, 'session'>[] {
+  return textEncodersOf(configs).map(([component, config]) => {
+    return { tokenizer: tokenizers[component] as TokenizerFiles, width: parseClipTextConfig(config).width }
+  })
 }
 
 function stoppedError(): ModelError {

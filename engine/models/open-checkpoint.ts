@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import type { WeightComponent } from '../weights/component-names.ts'
+import type { Components, TextEncoderComponent, WeightComponent } from '../weights/component-names.ts'
 import { openFolderWeights } from '../weights/folder-weights.ts'
 import { readSafetensors } from '../weights/safetensors.ts'
 import { singleFileWeights } from '../weights/single-file-weights.ts'
@@ -23,10 +23,11 @@ import { readTokenizerFolder } from './tokenizer-folder.ts'
 export interface Checkpoint {
   readonly family: ModelFamily
   /** As the `config.json` files have them. */
-  readonly configs: Readonly<Record<WeightComponent, JsonObject>>
+  readonly configs: Components<JsonObject>
   readonly noiseSchedule: NoiseScheduleConfig
-  readonly tokenizer: TokenizerFiles
-  readonly weights: Readonly<Record<WeightComponent, TensorSource>>
+  /** One for each text encoder. */
+  readonly tokenizers: Readonly<Partial<Record<TextEncoderComponent, TokenizerFiles>>>
+  readonly weights: Components<TensorSource>
   /** Tensors of the file that belong to no component and are not known to be ignorable. */
   readonly strangers: readonly string[]
 }
@@ -44,12 +45,9 @@ export async function openCheckpoint(path: string, configPath?: string): Promise
   if (!found.isDirectory()) return openSingleFile(path, configPath)
   if (configPath !== undefined) throw new ModelError('a "config" folder is for single files; a diffusers folder describes itself')
   const description = await describeFolder(path)
-  const [text_encoder, unet, vae] = await Promise.all([
-    openFolderWeights(path, 'text_encoder'),
-    openFolderWeights(path, 'unet'),
-    openFolderWeights(path, 'vae'),
-  ])
-  return { ...description, weights: { text_encoder, unet, vae }, strangers: [] }
+  const components = Object.keys(description.configs) as readonly WeightComponent[]
+  const opened = await Promise.all(components.map(async component => [component, await openFolderWeights(path, component)] as const))
+  return { ...description, weights: Object.fromEntries(opened) as unknown as Components<TensorSource>, strangers: [] }
 }
 
 async function openSingleFile(path: string, configPath: string | undefined): Promise<Checkpoint> {
@@ -66,7 +64,7 @@ async function describeTensors(tensors: StoredTensors, metadata: ReadonlyMap<str
     family,
     configs: { text_encoder, unet, vae },
     noiseSchedule: parseNoiseSchedule(scheduler),
-    tokenizer: await clipTokenizer(tokenizer.pad_token, tokenizer.model_max_length),
+    tokenizers: { text_encoder: await clipTokenizer(tokenizer.pad_token, tokenizer.model_max_length) },
   }
 }
 
@@ -90,7 +88,7 @@ async function describeFolder(folder: string): Promise<Description> {
     family,
     configs: { text_encoder: textEncoder, unet, vae },
     noiseSchedule: parseNoiseSchedule(scheduler),
-    tokenizer: (await readTokenizerFolder(folder)) ?? (await defaultTokenizer(family, textEncoder)),
+    tokenizers: { text_encoder: (await readTokenizerFolder(folder)) ?? (await defaultTokenizer(family, textEncoder)) },
   }
 }
 

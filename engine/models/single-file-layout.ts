@@ -1,22 +1,25 @@
-import type { WeightComponent } from '../weights/component-names.ts'
+import { textEncodersOf } from '../weights/component-names.ts'
+import type { Components, WeightComponent } from '../weights/component-names.ts'
 import type { SingleFileLayout } from '../weights/single-file-weights.ts'
 import type { JsonObject } from './json-file.ts'
 import { ModelError } from './model-error.ts'
 
 /** What of a model's configurations numbers the blocks of a single-file checkpoint. Throws a ModelError that names the field. */
-export function singleFileLayout(configs: Readonly<Record<WeightComponent, JsonObject>>): SingleFileLayout {
+export function singleFileLayout(configs: Components<JsonObject>): SingleFileLayout {
   const downBlockTypes = texts(configs.unet, 'down_block_types')
   const layers = configs.unet['layers_per_block'] ?? 2
   const layersPerBlock = Array.isArray(layers) ? layers : downBlockTypes.map(() => layers)
   if (layersPerBlock.length !== downBlockTypes.length || !layersPerBlock.every(isCount)) throw invalid('unet', 'layers_per_block')
   const vaeBlocks = configs.vae['block_out_channels']
   if (!Array.isArray(vaeBlocks)) throw invalid('vae', 'block_out_channels')
-  const textLayers = configs.text_encoder['num_hidden_layers']
-  if (!isCount(textLayers)) throw invalid('text_encoder', 'num_hidden_layers')
+  const textLayers = textEncodersOf(configs).map(([component, { num_hidden_layers: count }]) => {
+    if (!isCount(count)) throw invalid(component, 'num_hidden_layers')
+    return [component, count] as const
+  })
   return {
     unet: { downBlockTypes, upBlockTypes: texts(configs.unet, 'up_block_types'), layersPerBlock },
     vaeBlocks: vaeBlocks.length,
-    textLayers,
+    textLayers: Object.fromEntries(textLayers),
   }
 }
 

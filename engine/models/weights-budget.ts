@@ -77,7 +77,9 @@ export class WeightsBudget {
     // It leaves before its sessions are released, so that nobody is given a model that is on its way out.
     this.#models.delete(key)
     this.#onRelease(key)
-    if (model) await Promise.all([model.textEncoder, model.unet, model.vaeDecoder].map(session => session.release()))
+    if (!model) return
+    const sessions = [...model.textEncoders.map(({ session }) => session), model.unet, model.vaeDecoder]
+    await Promise.all(sessions.map(session => session.release()))
   }
 
   #openBytes(): number {

@@ -22,7 +22,7 @@ export function createPipeline(model: LoadedModel, { cache, onRun, nowMs }: Pipe
   return new StableDiffusionPipeline({
     model,
     cache,
-    tokenizer: createPromptTokenizer(model.tokenizer),
+    tokenizers: model.textEncoders.map(({ tokenizer }) => createPromptTokenizer(tokenizer)),
     runNetwork: createNetworkRunner(model.spec.air, onRun, nowMs),
     createNoiseSchedulerRun: startNoiseScheduler,
     createNoiseSource,

@@ -1,6 +1,6 @@
 import type { GenerationRequest } from '../core/generation-request.ts'
 import { EngineError } from '../engine-error.ts'
-import type { LoadedModel } from '../models/loaded-model.ts'
+import type { LoadedModel, LoadedTextEncoder } from '../models/loaded-model.ts'
 import type { PromptTokenizer } from '../prompts/prompt-tokenizer.ts'
 import type { EmbedsCache } from './embeds-cache.ts'
 import { hasGuidance } from './has-guidance.ts'
@@ -11,15 +11,18 @@ import type { Conditioning, PromptEmbeds } from './pipeline.ts'
 /** What a prompt encoder works with. */
 export interface PromptEncoderOptions {
   readonly model: LoadedModel
-  readonly tokenizer: Pick<PromptTokenizer, 'chunks'>
+  /** One for each text encoder of the model. */
+  readonly tokenizers: readonly Pick<PromptTokenizer, 'chunks'>[]
   readonly cache: EmbedsCache
   readonly runNetwork: NetworkRunner
 }
 
-/** A piece of a prompt that the text encoder takes in one row. */
+/** A piece of a prompt that a text encoder takes in one row. */
 interface Chunk {
-  /** What its states depend on: model, layers skipped and tokens. */
+  /** What its states depend on: model, text encoder, layers skipped and tokens. */
   readonly key: string
+  /** Index of the text encoder. */
+  readonly encoder: number
   readonly tokens: readonly number[]
   readonly clipSkip: number
 }
@@ -29,9 +32,12 @@ interface MissingChunk extends Chunk {
   readonly generations: Set<string>
 }
 
+/** A prompt's chunks for each text encoder, as many for each. */
+type ChunkedPrompt = readonly (readonly Chunk[])[]
+
 interface ChunkedPrompts {
-  readonly prompt: readonly Chunk[]
-  readonly negativePrompt?: readonly Chunk[]
+  readonly prompt: ChunkedPrompt
+  readonly negativePrompt?: ChunkedPrompt
 }
 
 /** Turns prompts into text encoder states: each distinct chunk is encoded once, many in one run. */
@@ -47,8 +53,11 @@ export class PromptEncoder {
     const prompts = requests.map((request) => this.#chunk(request))
     const embeds = new Map<string, Float32Array>()
     const missing = this.#lookUp(requests, prompts, embeds)
-    for (let from = 0; from < missing.length; from += maxRows) {
-      await this.#encodeChunks(missing.slice(from, from + maxRows), embeds)
+    for (const encoder of this.#options.model.textEncoders.keys()) {
+      const chunks = missing.filter((chunk) => chunk.encoder === encoder)
+      for (let from = 0; from < chunks.length; from += maxRows) {
+        await this.#encodeChunks(encoder, chunks.slice(from, from + maxRows), embeds)
+      }
     }
     return prompts.map(({ prompt, negativePrompt }) => {
       const promptEmbeds = this.#join(prompt, embeds)
@@ -58,17 +67,31 @@ export class PromptEncoder {
 
   /** Layers are skipped for the prompt only: the reference encodes the negative prompt with all of them. */
   #chunk(request: GenerationRequest): ChunkedPrompts {
-    const { model, tokenizer } = this.#options
-    if (!model.textEncoder.outputs.some((output) => output.name === hiddenStates(request.clipSkip))) {
+    const { model } = this.#options
+    if (!model.textEncoders.every(({ session }) => session.outputs.some((output) => output.name === hiddenStates(request.clipSkip)))) {
       const message = `clipSkip: the text encoder of ${model.spec.air} has too few layers to skip ${request.clipSkip}`
       throw new EngineError('invalidParameter', message, { parameter: 'clipSkip' })
     }
-    const chunksOf = (parameter: 'prompt' | 'negativePrompt', clipSkip: number): readonly Chunk[] =>
-      tokenize(tokenizer, request, parameter).map((tokens) => {
-        return { key: `${model.spec.air} ${clipSkip} ${tokens.join(',')}`, tokens, clipSkip }
-      })
+    const chunksOf = (parameter: 'prompt' | 'negativePrompt', clipSkip: number): ChunkedPrompt =>
+      this.#tokenize(request, parameter).map((chunks, encoder) =>
+        chunks.map((tokens) => {
+          return { key: `${model.spec.air} ${encoder} ${clipSkip} ${tokens.join(',')}`, encoder, tokens, clipSkip }
+        }),
+      )
     const prompt = chunksOf('prompt', request.clipSkip)
     return hasGuidance(request) ? { prompt, negativePrompt: chunksOf('negativePrompt', 0) } : { prompt }
+  }
+
+  /** A prompt's tokens for each text encoder; where one needs fewer chunks than another, it gets those of no text besides. */
+  #tokenize(request: GenerationRequest, parameter: 'prompt' | 'negativePrompt'): readonly (readonly (readonly number[])[])[] {
+    const { tokenizers } = this.#options
+    const split = tokenizers.map((tokenizer) => tokenize(tokenizer, request, parameter))
+    const most = Math.max(...split.map((chunks) => chunks.length))
+    return split.map((chunks, encoder) => {
+      if (chunks.length === most) return chunks
+      const [blank] = (tokenizers[encoder] as (typeof tokenizers)[number]).chunks('')
+      return [...chunks, ...new Array<readonly number[]>(most - chunks.length).fill(blank as readonly number[])]
+    })
   }
 
   /** Puts what the cache has into `embeds` and gives the rest, each distinct chunk once. */
@@ -80,7 +103,7 @@ export class PromptEncoder {
     const missing = new Map<string, MissingChunk>()
     prompts.forEach(({ prompt, negativePrompt = [] }, i) => {
       const { id } = requests[i] as GenerationRequest
-      for (const chunk of [...prompt, ...negativePrompt]) {
+      for (const chunk of [...prompt, ...negativePrompt].flat()) {
         const cached = embeds.get(chunk.key) ?? this.#options.cache.get(chunk.key)
         if (cached !== undefined) {
           embeds.set(chunk.key, cached)
@@ -94,14 +117,15 @@ export class PromptEncoder {
     return [...missing.values()]
   }
 
-  async #encodeChunks(chunks: readonly MissingChunk[], embeds: Map<string, Float32Array>): Promise<void> {
+  async #encodeChunks(encoder: number, chunks: readonly MissingChunk[], embeds: Map<string, Float32Array>): Promise<void> {
     const { model, cache, runNetwork } = this.#options
+    const { session, width } = model.textEncoders[encoder] as LoadedTextEncoder
     const length = (chunks[0] as MissingChunk).tokens.length
     const inputIds = BigInt64Array.from(chunks.flatMap((chunk) => chunk.tokens.map((token) => BigInt(token))))
     const feeds = { input_ids: { dtype: 'int64', dims: [chunks.length, length], data: inputIds } } as const
     const generations = [...new Set(chunks.flatMap((chunk) => [...chunk.generations]))]
-    const outputs = await runNetwork(model.textEncoder, feeds, { stage: 'encodePrompt', rows: chunks.length, generations })
-    const rowSize = length * model.contextSize
+    const outputs = await runNetwork(session, feeds, { stage: 'encodePrompt', rows: chunks.length, generations })
+    const rowSize = length * width
     chunks.forEach((chunk, row) => {
       const states = outputData(outputs, hiddenStates(chunk.clipSkip), 'float32', chunks.length * rowSize)
       const rowStates = states.slice(row * rowSize, (row + 1) * rowSize)
@@ -110,16 +134,23 @@ export class PromptEncoder {
     })
   }
 
-  #join(chunks: readonly Chunk[], embeds: ReadonlyMap<string, Float32Array>): PromptEmbeds {
-    const parts = chunks.map((chunk) => embeds.get(chunk.key) as Float32Array)
-    const tokens = chunks.reduce((sum, chunk) => sum + chunk.tokens.length, 0)
-    if (parts.length === 1) return { tokens, data: parts[0] as Float32Array }
-    const data = new Float32Array(tokens * this.#options.model.contextSize)
-    let offset = 0
-    for (const part of parts) {
-      data.set(part, offset)
-      offset += part.length
-    }
+  /** Chunks one after the other, the text encoders' states side by side. */
+  #join(prompt: ChunkedPrompt, embeds: ReadonlyMap<string, Float32Array>): PromptEmbeds {
+    const { textEncoders, contextSize } = this.#options.model
+    const [first] = prompt as [readonly Chunk[]]
+    const tokens = first.reduce((sum, chunk) => sum + chunk.tokens.length, 0)
+    if (prompt.length === 1 && first.length === 1) return { tokens, data: embeds.get((first[0] as Chunk).key) as Float32Array }
+    const data = new Float32Array(tokens * contextSize)
+    let column = 0
+    prompt.forEach((chunks, encoder) => {
+      const { width } = textEncoders[encoder] as LoadedTextEncoder
+      let offset = column
+      for (const { key } of chunks) {
+        const states = embeds.get(key) as Float32Array
+        for (let from = 0; from < states.length; from += width, offset += contextSize) data.set(states.subarray(from, from + width), offset)
+      }
+      column += width
+    })
     return { tokens, data }
   }
 }

@@ -16,7 +16,8 @@ import { UnetBatch, type UnetRow } from './unet-batch.ts'
 /** What the pipeline of the SD 1.x and SD 2.x families works with. */
 export interface StableDiffusionOptions {
   readonly model: LoadedModel
-  readonly tokenizer: Pick<PromptTokenizer, 'chunks'>
+  /** One for each text encoder of the model. */
+  readonly tokenizers: readonly Pick<PromptTokenizer, 'chunks'>[]
   readonly cache: EmbedsCache
   readonly runNetwork: NetworkRunner
   /** Starts a run of the noise scheduler of this name. Throws a RangeError for a step count it cannot do. */

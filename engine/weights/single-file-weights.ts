@@ -1,5 +1,5 @@
-import { COMPONENT_LABELS, canonicalTensorName, isIgnorableTensor } from './component-names.ts'
-import type { WeightComponent } from './component-names.ts'
+import { COMPONENT_LABELS, TEXT_ENCODERS, canonicalTensorName, isIgnorableTensor } from './component-names.ts'
+import type { Components, TextEncoderComponent, WeightComponent } from './component-names.ts'
 import { ldmUnetNames } from './ldm-unet-names.ts'
 import type { UnetLayout } from './ldm-unet-names.ts'
 import { ldmVaeNames } from './ldm-vae-names.ts'
@@ -15,21 +15,36 @@ export interface SingleFileLayout {
   readonly unet: UnetLayout
   /** Resolutions of the VAE. */
   readonly vaeBlocks: number
-  /** Layers of the text encoder that are used. */
-  readonly textLayers: number
+  /** Layers that are used of each text encoder the model has. */
+  readonly textLayers: Readonly<Partial<Record<TextEncoderComponent, number>>>
 }
 
 /** The weights of a single-file checkpoint, by component, under diffusers' and transformers' names. */
 export interface SingleFileWeights {
-  readonly components: Readonly<Record<WeightComponent, TensorSource>>
+  readonly components: Components<TensorSource>
   /** Tensors that belong to no component and are not known to be ignorable. */
   readonly strangers: readonly string[]
 }
 
 const UNET = 'model.diffusion_model.'
 const VAE = 'first_stage_model.'
-const CLIP = 'cond_stage_model.transformer.'
-const OPEN_CLIP = 'cond_stage_model.model.'
+
+/** Where a text encoder may lie in a file, and whether in OpenCLIP's form; the first place that holds anything counts. */
+interface TextPlace {
+  readonly prefix: string
+  readonly isOpenClip: boolean
+}
+const TEXT_PLACES: Readonly<Record<TextEncoderComponent, readonly [TextPlace, ...TextPlace[]]>> = {
+  text_encoder: [
+    { prefix: 'cond_stage_model.transformer.', isOpenClip: false },
+    { prefix: 'cond_stage_model.model.', isOpenClip: true },
+    { prefix: 'conditioner.embedders.0.transformer.', isOpenClip: false },
+  ],
+  text_encoder_2: [
+    { prefix: 'conditioner.embedders.1.model.', isOpenClip: true },
+    { prefix: 'conditioner.embedders.0.model.', isOpenClip: true },
+  ],
+}
 
 // What training leaves in a checkpoint: the moving average of the weights, the noise schedule's tables, counters, the
 // VAE's loss network, and CLIP's own scale and projection where a tool has put them beside the encoder.
@@ -52,22 +67,30 @@ const IGNORABLE = [
 export function singleFileWeights(stored: StoredTensors, layout: SingleFileLayout): SingleFileWeights {
   const unetName = ldmUnetNames(layout.unet)
   const vaeName = ldmVaeNames(layout.vaeBlocks)
-  const isOpenClip = hasPrefix(stored, OPEN_CLIP)
-  const textPrefix = isOpenClip ? OPEN_CLIP : CLIP
+  const textPlaces = TEXT_ENCODERS.filter(component => layout.textLayers[component] !== undefined).map(
+    component => [component, placeOf(stored, component)] as const,
+  )
+  const textEncoders = textPlaces.map(([component, place]) => {
+    return [component, textEncoder(component, stored, place, layout.textLayers[component] ?? 0)] as const
+  })
   const components = {
+    ...(Object.fromEntries(textEncoders) as Partial<Record<TextEncoderComponent, TensorSource>>),
     unet: build('unet', stored, UNET, (name, tensor) => one(unetName(name), name, tensor)),
     vae: build('vae', stored, VAE, (name, tensor) => one(vaeName(name), name, name.includes('.attn_') ? linearView(tensor) : tensor)),
-    text_encoder: build(
-      'text_encoder',
-      stored,
-      textPrefix,
-      isOpenClip ? openClipTensors : (name, tensor) => one(canonicalTensorName('text_encoder', name), name, tensor),
-      isOpenClip ? name => isIgnorableOpenClip(name, layout.textLayers) : undefined,
-    ),
   }
-  const prefixes = [UNET, VAE, textPrefix]
+  const prefixes = [UNET, VAE, ...textPlaces.map(([, { prefix }]) => prefix)]
   const strangers = [...stored.keys()].filter(name => !prefixes.some(prefix => name.startsWith(prefix)) && !isIgnorableInFile(name))
   return { components, strangers }
+}
+
+function placeOf(stored: StoredTensors, component: TextEncoderComponent): TextPlace {
+  const places = TEXT_PLACES[component]
+  return places.find(({ prefix }) => hasPrefix(stored, prefix)) ?? places[0]
+}
+
+function textEncoder(component: TextEncoderComponent, stored: StoredTensors, { prefix, isOpenClip }: TextPlace, layers: number): TensorSource {
+  if (isOpenClip) return build(component, stored, prefix, openClipTensors, name => isIgnorableOpenClip(name, layers))
+  return build(component, stored, prefix, (name, tensor) => one(canonicalTensorName(component, name), name, tensor))
 }
 
 type Rename = (name: string, tensor: StoredTensor) => readonly (readonly [string, NamedTensor])[] | undefined

@@ -133,7 +133,6 @@ function decodeLatents(feeds: Feeds): Record<string, Tensor> {
 export function fakeModel(air: string, before: BeforeRun = () => {}): LoadedModel {
   return {
     spec: { air, type: 'checkpoint', name: air, family: 'sd1', path: '/', defaults: { width: 64, height: 64 } },
-    tokenizer: { vocabulary: {}, merges: [], padToken: '', modelMaxLength: 77, highestId: 0 },
     contextSize,
     latentChannels: 4,
     latentFactor: 8,
@@ -141,7 +140,11 @@ export function fakeModel(air: string, before: BeforeRun = () => {}): LoadedMode
       className: 'PNDMScheduler', numTrainTimesteps: 1000, betaStart: 0.00085, betaEnd: 0.012, betaSchedule: 'scaled_linear',
       predictionType: 'epsilon', stepsOffset: 1, rescaleBetasZeroSnr: false, extra: {},
     },
-    textEncoder: session('textEncoder', ['hidden_states_0', 'hidden_states_1'], encodeText, before),
+    textEncoders: [{
+      tokenizer: { vocabulary: {}, merges: [], padToken: '', modelMaxLength: 77, highestId: 0 },
+      width: contextSize,
+      session: session('textEncoder', ['hidden_states_0', 'hidden_states_1'], encodeText, before),
+    }],
     unet: session('unet', ['out_sample'], denoise, before),
     vaeDecoder: session('vaeDecoder', ['image', 'image_check'], decodeLatents, before),
     byteLength: 1000,
@@ -211,7 +214,7 @@ export function fakeEngine({ maxRows = 8, warmUpRows, before, loadGate }: FakeEn
     ...(warmUpRows && { warmUpRows }),
     createPipeline: (model) => new StableDiffusionPipeline({
       model,
-      tokenizer: fakeTokenizer,
+      tokenizers: [fakeTokenizer],
       cache,
       runNetwork: createNetworkRunner(model.spec.air, (report) => runs.push(report), () => 0),
       createNoiseSchedulerRun: fakeNoiseSchedulerRun,

@@ -4,7 +4,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import type { ModelGraph } from '../../../engine/graph/model-graph.ts'
 import { createModelLoader } from '../../../engine/models/loader.ts'
-import type { LoadedModel } from '../../../engine/models/loaded-model.ts'
+import type { LoadedModel, LoadedTextEncoder } from '../../../engine/models/loaded-model.ts'
 import { openRegistry } from '../../../engine/models/registry.ts'
 import type { ModelRegistry } from '../../../engine/models/model-spec.ts'
 import { fakeRuntime } from '../../../engine/runtime/fake-runtime.ts'
@@ -65,10 +65,10 @@ t.test('a model is opened once, however often and however differently spelt it i
     latentChannels: 4,
     latentFactor: 8,
     noiseSchedule: { className: 'PNDMScheduler' },
-    tokenizer: { padToken: '<|endoftext|>' },
+    textEncoders: [{ width: 32, tokenizer: { padToken: '<|endoftext|>' } }],
   })
   t.same(
-    [models[0]?.textEncoder, models[0]?.unet, models[0]?.vaeDecoder].map(session => session?.name),
+    [models[0]?.unet, models[0]?.vaeDecoder, models[0]?.textEncoders[0]?.session].map(session => session?.name),
     runtime.sessions.map(({ name }) => name),
   )
 })
@@ -193,9 +193,9 @@ t.test('releasing closes everything, ends what waits, and gives nothing out any 
 })
 
 /** Every output of a model's three networks for one fixed input, by name. */
-async function outputsOf({ textEncoder, unet, vaeDecoder, contextSize }: LoadedModel): Promise<Record<string, Tensor>> {
+async function outputsOf({ textEncoders, unet, vaeDecoder, contextSize }: LoadedModel): Promise<Record<string, Tensor>> {
   const wave = (length: number): Float32Array => Float32Array.from({ length }, (_, index) => Math.sin(index * 0.7))
-  const text = await textEncoder.run({
+  const text = await (textEncoders[0] as LoadedTextEncoder).session.run({
     input_ids: { dtype: 'int64', dims: [1, 77], data: BigInt64Array.from({ length: 77 }, (_, index) => BigInt(index % 50)) },
   })
   const predicted = await unet.run({

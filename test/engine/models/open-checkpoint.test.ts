@@ -2,6 +2,7 @@ import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { compileCheckpoint } from '../../../engine/models/compile-checkpoint.ts'
+import type { CompiledCheckpoint } from '../../../engine/models/compile-checkpoint.ts'
 import { openCheckpoint } from '../../../engine/models/open-checkpoint.ts'
 import type { TensorBytes } from '../weights/safetensors-writer.ts'
 import { writeSafetensors, zeros } from '../weights/safetensors-writer.ts'
@@ -18,8 +19,9 @@ for (const family of ['sd1', 'sd2'] as const) {
     const path = await writeSparseCheckpoint(join(t.testdir({}), 'model.safetensors'), await fullSizeKeys(family))
     const checkpoint = await openCheckpoint(path)
     t.equal(checkpoint.family, family)
-    t.equal(Object.keys(checkpoint.tokenizer.vocabulary).length, 49408)
-    t.equal(checkpoint.tokenizer.padToken, family === 'sd1' ? '<|endoftext|>' : '!')
+    const tokenizer = checkpoint.tokenizers.text_encoder
+    t.equal(Object.keys(tokenizer?.vocabulary ?? {}).length, 49408)
+    t.equal(tokenizer?.padToken, family === 'sd1' ? '<|endoftext|>' : '!')
     for (const lowering of ['cpu'] as const) compileCheckpoint(checkpoint, lowering)
     const parameters = checkpoint.weights.unet.used().reduce((sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1), 0)
     t.equal(parameters, UNET_PARAMETERS[family])
@@ -124,13 +126,12 @@ for (const model of ['sd1-tiny', 'sd2-tiny']) {
     const file = await writeSingleFile(model, join(folder, 'model.safetensors'))
     const [single, whole] = await Promise.all([openCheckpoint(file, config), openCheckpoint(referenceModel(model))])
     const [left, right] = [compileCheckpoint(single, 'cpu'), compileCheckpoint(whole, 'cpu')]
-    for (const part of ['textEncoder', 'unet', 'vaeDecoder'] as const) {
-      t.same(left[part].inputs, right[part].inputs)
-      t.same(left[part].outputs, right[part].outputs)
-    }
+    const shapes = ({ textEncoders, unet, vaeDecoder }: CompiledCheckpoint) =>
+      [...textEncoders, unet, vaeDecoder].map(({ inputs, outputs }) => ({ inputs, outputs }))
+    t.same(shapes(left), shapes(right))
     t.same(
-      [single.family, single.noiseSchedule, single.configs, single.tokenizer],
-      [whole.family, whole.noiseSchedule, whole.configs, whole.tokenizer],
+      [single.family, single.noiseSchedule, single.configs, single.tokenizers],
+      [whole.family, whole.noiseSchedule, whole.configs, whole.tokenizers],
     )
     await rm(join(config, 'unet'), { recursive: true })
     await t.rejects(openCheckpoint(file, config), { name: 'ModelError', message: /config is not a diffusers folder/ })
