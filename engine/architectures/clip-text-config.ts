@@ -1,4 +1,5 @@
 import type { Activation } from '../graph/layers.ts'
+import { clipActivation } from './clip-activation.ts'
 import { ConfigReader } from './config-reader.ts'
 
 /** What a text encoder's `config.json` says. */
@@ -14,9 +15,6 @@ export interface ClipTextConfig {
   readonly layerNormEpsilon: number
 }
 
-const ACTIVATIONS = { quick_gelu: 'quickGelu', gelu: 'gelu' } as const satisfies Record<string, Activation>
-const ACTIVATION_NAMES = Object.keys(ACTIVATIONS) as (keyof typeof ACTIVATIONS)[]
-
 /** Reads the `config.json` of a `CLIPTextModel`, with the defaults of transformers. Throws a ConfigError that names the key. */
 export function parseClipTextConfig(config: Readonly<Record<string, unknown>>): ClipTextConfig {
   const reader = new ConfigReader('text_encoder', config)
@@ -30,7 +28,7 @@ export function parseClipTextConfig(config: Readonly<Record<string, unknown>>): 
     layers: reader.size('num_hidden_layers', 12),
     heads,
     tokens: reader.size('max_position_embeddings', 77),
-    activation: ACTIVATIONS[reader.choice('hidden_act', ACTIVATION_NAMES, 'quick_gelu')],
+    activation: clipActivation(reader),
     layerNormEpsilon: reader.number('layer_norm_eps', 1e-5),
   }
 }

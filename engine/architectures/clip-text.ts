@@ -4,6 +4,7 @@ import { GraphBuilder } from '../graph/graph-builder.ts'
 import type { Layers, Tokens } from '../graph/layers.ts'
 import type { Lowering, ModelGraph } from '../graph/model-graph.ts'
 import type { WeightSource } from '../weights/weight-source.ts'
+import { clipEncoderLayer } from './clip-encoder-layer.ts'
 import { parseClipTextConfig } from './clip-text-config.ts'
 import type { ClipTextConfig } from './clip-text-config.ts'
 import { NetworkWeights } from './network-weights.ts'
@@ -31,7 +32,7 @@ export function buildClipText(
   const states = [embed(layers, weights.at('embeddings'), ids, settings)]
   for (let index = 0; index < settings.layers; index++) {
     const name = `encoder.layers.${index}`
-    states.push(graph.within(name, () => encoderLayer(layers, weights.at(name), states[index] as Tokens, settings)))
+    states.push(graph.within(name, () => clipEncoderLayer(layers, weights.at(name), states[index] as Tokens, { ...settings, isCausal: true })))
   }
   for (let skipped = 0; skipped <= Math.min(MAX_SKIPPED_LAYERS, settings.layers); skipped++) {
     const state = states[settings.layers - skipped] as Tokens
@@ -44,23 +45,4 @@ export function buildClipText(
 function embed(layers: Layers, weights: NetworkWeights, ids: Parameters<Layers['embedding']>[0], config: ClipTextConfig): Tokens {
   const picked = layers.embedding(ids, weights.tensor('token_embedding.weight', [config.vocabularySize, config.width]))
   return layers.addTable(picked, weights.tensor('position_embedding.weight', [config.tokens, config.width]))
-}
-
-function encoderLayer(layers: Layers, weights: NetworkWeights, input: Tokens, config: ClipTextConfig): Tokens {
-  const { width, heads, feedForwardWidth, layerNormEpsilon } = config
-  const attention = weights.at('self_attn')
-  const normed = layers.layerNorm(input, weights.norm('layer_norm1', width), layerNormEpsilon)
-  const attended = layers.attention({
-    query: layers.linear(normed, attention.linear('q_proj', width, width)),
-    key: layers.linear(normed, attention.linear('k_proj', width, width)),
-    value: layers.linear(normed, attention.linear('v_proj', width, width)),
-    heads,
-    isCausal: true,
-  })
-  const middle = layers.addTokens(input, layers.linear(attended, attention.linear('out_proj', width, width)))
-
-  const normedMiddle = layers.layerNorm(middle, weights.norm('layer_norm2', width), layerNormEpsilon)
-  const wide = layers.linear(normedMiddle, weights.linear('mlp.fc1', width, feedForwardWidth))
-  const narrow = layers.linear(layers.activation(wide, config.activation), weights.linear('mlp.fc2', feedForwardWidth, width))
-  return layers.addTokens(middle, narrow)
 }
