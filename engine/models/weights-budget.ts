@@ -1,29 +1,37 @@
-import type { LoadedModel } from './loaded-model.ts'
 import { ModelError } from './model-error.ts'
+import type { ModelSpec } from './model-spec.ts'
 
 const GIGABYTE = 1e9
+
+/** A model of any type that is open: what it takes of the budget, and how it is let go. */
+export interface OpenModel<T = unknown> {
+  readonly spec: ModelSpec
+  readonly byteLength: number
+  readonly model: T
+  release(): Promise<void>
+}
 
 /** The open models within a number of bytes, least recently used first, and who holds which. */
 export class WeightsBudget {
   readonly #bytes: number
   readonly #onRelease: (key: string) => void
   /** In order of use: the first entry is the one that was not used for the longest time. */
-  readonly #models = new Map<string, LoadedModel>()
+  readonly #models = new Map<string, OpenModel>()
   readonly #holds = new Map<string, number>()
   readonly #waiting = new Set<() => void>()
   #closed: Error | undefined
 
-  /** @param onRelease told the key of a model before its sessions are released */
+  /** @param onRelease told the key of a model before its memory is released */
   constructor(bytes: number, onRelease: (key: string) => void) {
     this.#bytes = bytes
     this.#onRelease = onRelease
   }
 
-  models(): readonly LoadedModel[] {
+  models(): readonly OpenModel[] {
     return [...this.#models.values()]
   }
 
-  add(key: string, model: LoadedModel): void {
+  add(key: string, model: OpenModel): void {
     this.#models.set(key, model)
   }
 
@@ -48,11 +56,16 @@ export class WeightsBudget {
     }
   }
 
-  /** Releases models until `bytes` more fit; waits for holds to end where that is needed. */
-  async makeRoom(bytes: number, air: string): Promise<void> {
-    if (bytes > this.#bytes) {
+  /**
+   * Releases models until `bytes` more fit; waits for holds to end where that is needed.
+   * @param beside keys that whoever waits holds itself: they cannot leave before, so all of them must fit together
+   */
+  async makeRoom(bytes: number, air: string, beside: readonly string[] = []): Promise<void> {
+    const heldBytes = [...new Set(beside)].reduce((sum, key) => sum + (this.#models.get(key)?.byteLength ?? 0), 0)
+    if (bytes + heldBytes > this.#bytes) {
+      const others = heldBytes > 0 ? ` beside the ${gigabytes(heldBytes)} it is used with` : ''
       const limit = `the ${gigabytes(this.#bytes)} that may be open at once`
-      throw new ModelError(`${air} takes ${gigabytes(bytes)} of weights, more than ${limit}; raise the weights budget to use it`)
+      throw new ModelError(`${air} takes ${gigabytes(bytes)} of weights${others}, more than ${limit}; raise the weights budget to use it`)
     }
     while (this.#openBytes() + bytes > this.#bytes) {
       if (this.#closed) throw this.#closed
@@ -74,12 +87,10 @@ export class WeightsBudget {
 
   async #release(key: string): Promise<void> {
     const model = this.#models.get(key)
-    // It leaves before its sessions are released, so that nobody is given a model that is on its way out.
+    // It leaves before its memory is released, so that nobody is given a model that is on its way out.
     this.#models.delete(key)
     this.#onRelease(key)
-    if (!model) return
-    const sessions = [...model.textEncoders.map(({ session }) => session), model.unet, model.vaeDecoder]
-    await Promise.all(sessions.map(session => session.release()))
+    await model?.release()
   }
 
   #openBytes(): number {
