@@ -26,11 +26,12 @@ export class NetworkWeights {
 
   /** A linear layer without bias. */
   matrix(name: string, inputs: number, outputs: number): LinearWeights {
-    return { weight: this.tensor(`${name}.weight`, [outputs, inputs]) }
+    return { name: this.#prefix + name, weight: this.tensor(`${name}.weight`, [outputs, inputs]) }
   }
 
   conv(name: string, inputs: number, outputs: number, kernel: number): Required<ConvWeights> {
-    return { weight: this.tensor(`${name}.weight`, [outputs, inputs, kernel, kernel]), bias: this.tensor(`${name}.bias`, [outputs]) }
+    const [weight, bias] = [this.tensor(`${name}.weight`, [outputs, inputs, kernel, kernel]), this.tensor(`${name}.bias`, [outputs])]
+    return { name: this.#prefix + name, weight, bias }
   }
 
   norm(name: string, width: number): NormWeights {

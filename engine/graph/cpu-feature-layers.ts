@@ -3,19 +3,38 @@ import type { Value } from './graph-builder.ts'
 import { activate, computedWeight } from './layer-context.ts'
 import type { LayerContext } from './layer-context.ts'
 import type { FeatureLayers, FeatureMap, TokenLayers } from './layers.ts'
+import { addConvLora } from './lora-branch.ts'
+import type { LoraConvSteps } from './lora-branch.ts'
 
 /** Layers over feature maps [rows, channels, height, width] in float32, for the processor. */
 export function createCpuFeatureLayers(context: LayerContext, tokenLayers: TokenLayers): FeatureLayers {
   const { graph, rows } = context
+
+  const loraConv = (map: FeatureMap, kernel: number, stride: number): LoraConvSteps => ({
+    narrow(down, scale) {
+      const weight = kernel === 1 ? graph.node('Unsqueeze', [down, graph.integers(2, 3)]) : down
+      const narrow = graph.node('Conv', [map.value(), weight], { attributes: convAttributes(kernel, stride) })
+      const perChannel = graph.node('Transpose', [scale], { attributes: { perm: { ints: [0, 2, 1] } } })
+      return graph.node('Mul', [narrow, graph.node('Unsqueeze', [perChannel, graph.integers(3)])])
+    },
+    widen(narrow, up) {
+      const transposed = graph.node('Transpose', [up], { attributes: { perm: { ints: [1, 0] } } })
+      const weight = graph.node('Unsqueeze', [transposed, graph.integers(2, 3)])
+      return graph.node('Conv', [narrow, weight], { attributes: convAttributes(1, 1) })
+    },
+  })
+
   return {
     features: (input, channels) => feature(input, channels),
     toNchw: map => map.value(),
     toImage: map => graph.node('Transpose', [imageBytes(graph, map.value())], { attributes: { perm: { ints: [0, 2, 3, 1] } } }),
 
-    conv(map, { weight, bias }, stride = 1) {
+    conv(map, { name, weight, bias }, stride = 1) {
       const [out = 0, , kernel = 1] = weight.shape
       const inputs = [map.value(), computedWeight(context, weight), ...(bias ? [computedWeight(context, bias)] : [])]
-      return feature(graph.node('Conv', inputs, { attributes: convAttributes(kernel, stride) }), out)
+      const output = graph.node('Conv', inputs, { attributes: convAttributes(kernel, stride) })
+      if (!context.takesLora(name)) return feature(output, out)
+      return feature(addConvLora(context, name, { inputs: map.channels, outputs: out, kernel }, output, loraConv(map, kernel, stride)), out)
     },
 
     groupNorm(map, { weight, bias }, { groups, epsilon, silu }) {

@@ -8,25 +8,32 @@ import type { Layers } from './layers.ts'
 import type { Lowering } from './model-graph.ts'
 import { createTokenLayers } from './token-layers.ts'
 
-/** Makes the layers a network is drawn with; see `createLayers`. */
-export type LayersFactory = (graph: GraphBuilder, input: Value, lowering: Lowering, precision: Precision) => Layers
-
 /**
- * Makes the layers of a lowering.
+ * Makes the layers a network is drawn with, in a lowering.
  *
  * @param input any of the graph's inputs: its first dimension is the number of rows
  * @param precision what the network is content with on CUDA; the processor always computes in float32
  */
-export const createLayers: LayersFactory = (graph, input, lowering, precision) => {
-  if (lowering === 'cuda') return createCudaLayers(graph, input, precision, contribOperators(graph))
-  const context: LayerContext = { graph, precision: 'float32', rows: rowCount(graph, input) }
-  const tokenLayers = createTokenLayers(context)
-  return { ...tokenLayers, ...createCpuFeatureLayers(context, tokenLayers) }
+export type LayersFactory = (graph: GraphBuilder, input: Value, lowering: Lowering, precision: Precision) => Layers
+
+/** Layers without inputs for LoRAs. */
+export const createLayers: LayersFactory = layersWithLora(() => false)
+
+/** Layers of which those whose name `takesLora` accepts have inputs for LoRAs. */
+export function layersWithLora(takesLora: LayerContext['takesLora']): LayersFactory {
+  return (graph, input, lowering, precision) => {
+    if (lowering === 'cuda') return createCudaLayers(graph, input, precision, contribOperators(graph), takesLora)
+    const context: LayerContext = { graph, precision: 'float32', rows: rowCount(graph, input), takesLora }
+    const tokenLayers = createTokenLayers(context)
+    return { ...tokenLayers, ...createCpuFeatureLayers(context, tokenLayers) }
+  }
 }
 
 /** The CUDA lowering over given operators: the provider's own, or a test's in their place. */
-export function createCudaLayers(graph: GraphBuilder, input: Value, precision: Precision, operators: FusedOperators): Layers {
-  const context: LayerContext = { graph, precision, rows: rowCount(graph, input) }
+export function createCudaLayers(
+  graph: GraphBuilder, input: Value, precision: Precision, operators: FusedOperators, takesLora: LayerContext['takesLora'] = () => false,
+): Layers {
+  const context: LayerContext = { graph, precision, rows: rowCount(graph, input), takesLora }
   const tokenLayers = createTokenLayers(context, {
     canDo: width => SPLIT_GELU_WIDTHS.includes(2 * width),
     emit(value, bias, width) {

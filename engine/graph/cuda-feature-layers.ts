@@ -5,6 +5,7 @@ import type { Value } from './graph-builder.ts'
 import { activate, computedWeight } from './layer-context.ts'
 import type { LayerContext } from './layer-context.ts'
 import type { FeatureLayers, FeatureMap, GroupNormOptions, NormWeights, TokenLayers } from './layers.ts'
+import { addConvLora } from './lora-branch.ts'
 
 /** A sum that a norm may take into itself; computed at most once. */
 interface PendingSum extends FeatureMap {
@@ -71,11 +72,23 @@ export function createCudaFeatureLayers(context: LayerContext, tokenLayers: Toke
     toNchw: map => graph.node('Transpose', [cast(graph, map.value(), 'float32')], { attributes: { perm: { ints: [0, 3, 1, 2] } } }),
     toImage: map => imageBytes(graph, map.value()),
 
-    conv(map, { weight, bias }, stride = 1) {
+    conv(map, { name, weight, bias }, stride = 1) {
       const [out = 0, , kernel = 1] = weight.shape
-      // [M, C, kH, kW] → [M, kH, kW, C], folded when the graph is loaded.
-      const channelsLast = graph.node('Transpose', [computedWeight(context, weight)], { attributes: { perm: { ints: [0, 2, 3, 1] } } })
-      return feature(operators.nhwcConv(map.value(), channelsLast, bias && computedWeight(context, bias), { kernel, stride }), out)
+      const conv = (weight: Value, bias?: Value): Value => {
+        // [M, C, kH, kW] → [M, kH, kW, C], folded when the graph is loaded.
+        const channelsLast = graph.node('Transpose', [weight], { attributes: { perm: { ints: [0, 2, 3, 1] } } })
+        return operators.nhwcConv(map.value(), channelsLast, bias, { kernel, stride })
+      }
+      const output = conv(computedWeight(context, weight), bias && computedWeight(context, bias))
+      if (!context.takesLora(name)) return feature(output, out)
+      return feature(addConvLora(context, name, { inputs: map.channels, outputs: out, kernel }, output, {
+        narrow(down, scale) {
+          const narrow = conv(kernel === 1 ? graph.node('Unsqueeze', [down, graph.integers(2, 3)]) : down)
+          return graph.node('Mul', [narrow, graph.node('Unsqueeze', [scale, graph.integers(1)])])
+        },
+        // Channels lie last, so a kernel of 1 is a matrix.
+        widen: (narrow, up) => graph.node('MatMul', [narrow, up]),
+      }), out)
     },
 
     groupNorm(map, weights, options) {

@@ -12,6 +12,8 @@ export interface LayerContext {
   readonly precision: Precision
   /** int64 [1]: the number of batch rows. */
   readonly rows: Value
+  /** Whether a linear layer or convolution of this name has inputs for LoRAs. */
+  readonly takesLora: (layer: string) => boolean
 }
 
 /** A weight in the type computed with; the runtime folds the cast when it loads the graph. */

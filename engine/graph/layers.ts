@@ -16,12 +16,16 @@ export interface Tokens {
 
 /** `weight` [out, in] or [out, in, 1, 1]. */
 export interface LinearWeights {
+  /** Of the layer, within its network. */
+  readonly name: string
   readonly weight: WeightRef
   readonly bias?: WeightRef
 }
 
 /** `weight` [out, in, kernel, kernel]. */
 export interface ConvWeights {
+  /** Of the layer, within its network. */
+  readonly name: string
   readonly weight: WeightRef
   readonly bias?: WeightRef
 }

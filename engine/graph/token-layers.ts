@@ -2,6 +2,7 @@ import { cast } from './common-nodes.ts'
 import type { Value } from './graph-builder.ts'
 import { activate, computedWeight } from './layer-context.ts'
 import type { LayerContext } from './layer-context.ts'
+import { addLinearLora } from './lora-branch.ts'
 import type { AttentionInputs, LinearWeights, NormWeights, TokenLayers, Tokens } from './layers.ts'
 
 /** A mask entry below this hides its token. */
@@ -29,10 +30,11 @@ export function createTokenLayers(context: LayerContext, splitGelu?: SplitGelu):
     return graph.node('Reshape', [value, shape])
   }
 
-  const linear = ({ value, width }: Tokens, { weight, bias }: LinearWeights): Tokens => {
+  const linear = (input: Tokens, { name, weight, bias }: LinearWeights): Tokens => {
     const out = weight.shape[0] ?? 0
-    const inputs = [value, computedWeight(context, weight, [out, width]), ...(bias ? [computedWeight(context, bias)] : [])]
-    return { value: graph.node('Gemm', inputs, { attributes: { transB: { int: 1 } } }), width: out }
+    const inputs = [input.value, computedWeight(context, weight, [out, input.width]), ...(bias ? [computedWeight(context, bias)] : [])]
+    const output = { value: graph.node('Gemm', inputs, { attributes: { transB: { int: 1 } } }), width: out }
+    return context.takesLora(name) ? { ...output, value: addLinearLora(context, name, input, output) } : output
   }
 
   return {
@@ -61,7 +63,7 @@ export function createTokenLayers(context: LayerContext, splitGelu?: SplitGelu):
     geglu(input, weights) {
       const width = (weights.weight.shape[0] ?? 0) / 2
       if (splitGelu?.canDo(width)) {
-        const plain = linear(input, { weight: weights.weight })
+        const plain = linear(input, { name: weights.name, weight: weights.weight })
         return { value: splitGelu.emit(plain.value, computedWeight(context, weights.bias), width), width }
       }
       const attributes = { axis: { int: -1 }, num_outputs: { int: 2 } }

@@ -1,3 +1,4 @@
+import { mayBeZero } from '../graph/lora-inputs.ts'
 import type { TensorSpec } from '../graph/model-graph.ts'
 import type { Tensor, TensorDtype } from '../tensor.ts'
 import { RuntimeError } from './runtime-error.ts'
@@ -28,7 +29,7 @@ function checkFeed(label: string, { dtype, dims }: TensorSpec, feed: Tensor, nam
   const before = new Map(named)
   const matches = feed.dims.length === dims.length && dims.every((expected, axis) => {
     const actual = feed.dims[axis] as number
-    if (!Number.isSafeInteger(actual) || actual < 1) return false
+    if (!Number.isSafeInteger(actual) || actual < (mayBeZero(expected) ? 0 : 1)) return false
     if (typeof expected === 'number') return actual === expected
     const known = named.get(expected)
     if (known === undefined) named.set(expected, actual)

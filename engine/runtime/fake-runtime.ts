@@ -1,3 +1,4 @@
+import { mayBeZero } from '../graph/lora-inputs.ts'
 import type { TensorSpec } from '../graph/model-graph.ts'
 import type { Tensor, TensorData, TensorDtype } from '../tensor.ts'
 import { checkFeeds } from './check-feeds.ts'
@@ -18,7 +19,8 @@ export interface FakeRuntimeOptions {
  *
  * Each row of an output is a function of the same row of the inputs alone, as with a network:
  * element j of output number k (from 0) is s · ((j + k) mod 7 + 1) / 7, where s is the sum over the inputs, by name, of the
- * row's mean times the input's place in that order (from 1). Integer outputs take |that| modulo 256, rounded down.
+ * row's mean times the input's place in that order (from 1); the weights of LoRAs, which have no rows, count as 0.
+ * Integer outputs take |that| modulo 256, rounded down.
  * Dimensions named by the inputs have the inputs' sizes; other names, such as a picture's, are `factor` times `h` or `w`,
  * in the order they stand in, where the factor is 8.
  */
@@ -34,8 +36,9 @@ export function fakeRuntime({ device = { type: 'cpu' }, beforeRun }: FakeRuntime
           if (isReleased) throw new RuntimeError(`${name} was released`)
           checkFeeds(name, inputs, feeds)
           await beforeRun?.(name, feeds)
+          const byRow = feedsByRow(inputs, feeds)
           const sizes = dimensionSizes(inputs, feeds)
-          return Object.fromEntries(outputs.map((output, index) => [output.name, computeOutput(output, index, sizes, feeds)]))
+          return Object.fromEntries(outputs.map((output, index) => [output.name, computeOutput(output, index, sizes, byRow)]))
         },
         async release() { isReleased = true },
       }
@@ -44,6 +47,11 @@ export function fakeRuntime({ device = { type: 'cpu' }, beforeRun }: FakeRuntime
 }
 
 const LATENT_FACTOR = 8
+
+function feedsByRow(inputs: readonly TensorSpec[], feeds: Feeds): Feeds {
+  const names = inputs.filter(({ name, dims }) => !dims.some(mayBeZero) || (dims[0] === 'rows' && feeds[name]?.data.length !== 0)).map(({ name }) => name)
+  return Object.fromEntries(names.map(name => [name, feeds[name] as Tensor]))
+}
 
 function dimensionSizes(inputs: readonly TensorSpec[], feeds: Feeds): ReadonlyMap<string, number> {
   const sizes = new Map<string, number>()

@@ -34,7 +34,7 @@ t.test('the gated feed-forward is fused at the widths that the device has kernel
   const draw = (create: (graph: GraphBuilder, input: ReturnType<GraphBuilder['input']>) => Layers) => (graph: GraphBuilder): void => {
     const input = graph.input('x', 'float32', ['rows', 3, 8])
     const layers = create(graph, input)
-    graph.output('y', 'float32', ['rows', 3, 1280], layers.fromTokens(layers.geglu(layers.tokens(input, 8), { weight, bias })))
+    graph.output('y', 'float32', ['rows', 3, 1280], layers.fromTokens(layers.geglu(layers.tokens(input, 8), { name: 'x', weight, bias })))
   }
   const plain = await run(draw((graph, input) => createLayers(graph, input, 'cpu', 'float32')), x)
   t.same(plain.dims, [2, 3, 1280])
