@@ -11,16 +11,12 @@ export interface UnetLevel {
   readonly contextWidth: number
 }
 
-/** What a UNet's `config.json` says. */
-export interface UnetConfig {
+/** What a configuration says of a UNet's way down and its middle, which is all that a ControlNet has of a UNet. */
+export interface UnetEncoderConfig {
   readonly inChannels: number
-  readonly outChannels: number
   readonly inKernel: number
-  readonly outKernel: number
   /** From the full resolution down. */
   readonly down: readonly UnetLevel[]
-  /** From the lowest resolution up. */
-  readonly up: readonly UnetLevel[]
   /** Absent where the network has no middle. */
   readonly middle?: UnetLevel
   readonly contextWidth: number
@@ -32,6 +28,16 @@ export interface UnetConfig {
   readonly frequencyShift: number
 }
 
+/** What a UNet's `config.json` says. */
+export interface UnetConfig extends UnetEncoderConfig {
+  readonly outChannels: number
+  readonly outKernel: number
+  /** From the lowest resolution up. */
+  readonly up: readonly UnetLevel[]
+}
+
+type Json = Readonly<Record<string, unknown>>
+
 const ATTENTION_DOWN = 'CrossAttnDownBlock2D'
 const ATTENTION_UP = 'CrossAttnUpBlock2D'
 const DOWN_BLOCKS = [ATTENTION_DOWN, 'DownBlock2D'] as const
@@ -40,26 +46,37 @@ const MIDDLE_BLOCKS = ['UNetMidBlock2DCrossAttn', 'UNetMidBlock2D'] as const
 const TIME_WIDTH_FACTOR = 4
 
 /** Reads the `config.json` of a `UNet2DConditionModel`, with the defaults of diffusers. Throws a ConfigError that names the key. */
-export function parseUnetConfig(config: Readonly<Record<string, unknown>>): UnetConfig {
+export function parseUnetConfig(config: Json): UnetConfig {
   const reader = new ConfigReader('unet', config)
-  refuseUnsupported(reader)
-  const channels = reader.sizes('block_out_channels', [320, 640, 1280, 1280])
-  const downTypes = reader.choices('down_block_types', DOWN_BLOCKS, [ATTENTION_DOWN, ATTENTION_DOWN, ATTENTION_DOWN, 'DownBlock2D'])
+  const encoder = parseUnetEncoderConfig(reader, config)
+  const channels = levelChannels(reader)
   const upTypes = reader.choices('up_block_types', UP_BLOCKS, ['UpBlock2D', ATTENTION_UP, ATTENTION_UP, ATTENTION_UP])
   const count = channels.length
-  if (downTypes.length !== count) throw reader.error('down_block_types', `must have ${count} entries, as block_out_channels has`)
   if (upTypes.length !== count) throw reader.error('up_block_types', `must have ${count} entries, as block_out_channels has`)
+  const level = levelReader(reader, channels)
+  return {
+    ...encoder,
+    outChannels: reader.size('out_channels', 4),
+    outKernel: oddKernel(reader, 'conv_out_kernel'),
+    up: upTypes.map((type, index) => level(count - 1 - index, type === ATTENTION_UP)),
+  }
+}
+
+/** Reads what a configuration says of the way down and the middle. Throws a ConfigError that names the key. */
+export function parseUnetEncoderConfig(reader: ConfigReader, config: Json): UnetEncoderConfig {
+  refuseUnsupported(reader)
+  const channels = levelChannels(reader)
+  const downTypes = reader.choices('down_block_types', DOWN_BLOCKS, [ATTENTION_DOWN, ATTENTION_DOWN, ATTENTION_DOWN, 'DownBlock2D'])
+  const count = channels.length
+  if (downTypes.length !== count) throw reader.error('down_block_types', `must have ${count} entries, as block_out_channels has`)
   const level = levelReader(reader, channels)
   const first = channels[0] as number
   if (first % 2 !== 0) throw reader.error('block_out_channels', `must begin with an even number, not ${first}`)
 
   return {
     inChannels: reader.size('in_channels', 4),
-    outChannels: reader.size('out_channels', 4),
     inKernel: oddKernel(reader, 'conv_in_kernel'),
-    outKernel: oddKernel(reader, 'conv_out_kernel'),
     down: downTypes.map((type, index) => level(index, type === ATTENTION_DOWN)),
-    up: upTypes.map((type, index) => level(count - 1 - index, type === ATTENTION_UP)),
     ...middleLevel(reader, config, level(count - 1, true)),
     contextWidth: level(0, true).contextWidth,
     hasLinearProjection: reader.boolean('use_linear_projection', false),
@@ -69,6 +86,10 @@ export function parseUnetConfig(config: Readonly<Record<string, unknown>>): Unet
     isCosineFirst: reader.boolean('flip_sin_to_cos', true),
     frequencyShift: reader.number('freq_shift', 0),
   }
+}
+
+function levelChannels(reader: ConfigReader): readonly number[] {
+  return reader.sizes('block_out_channels', [320, 640, 1280, 1280])
 }
 
 function levelReader(reader: ConfigReader, channels: readonly number[]): (index: number, hasAttention: boolean) => UnetLevel {
@@ -92,7 +113,7 @@ function levelReader(reader: ConfigReader, channels: readonly number[]): (index:
   }
 }
 
-function middleLevel(reader: ConfigReader, config: Readonly<Record<string, unknown>>, deepest: UnetLevel): { middle?: UnetLevel } {
+function middleLevel(reader: ConfigReader, config: Json, deepest: UnetLevel): { middle?: UnetLevel } {
   // Here a null is no default: it says that there is no middle.
   if (config.mid_block_type === null) return {}
   const type = reader.choice('mid_block_type', MIDDLE_BLOCKS, 'UNetMidBlock2DCrossAttn')

@@ -27,6 +27,11 @@ export function imageBytes(graph: GraphBuilder, value: Value): Value {
   return cast(graph, rounded, 'uint8')
 }
 
+/** [rows, channels]: the mean over the two axes of the pixels. */
+export function pixelMeans(graph: GraphBuilder, value: Value, axes: readonly [number, number]): Value {
+  return graph.node('ReduceMean', [value, graph.integers(...axes)], { attributes: { keepdims: { int: 0 } } })
+}
+
 /** Attributes of a convolution with zero padding of half its kernel. */
 export function convAttributes(kernel: number, stride: number) {
   const pad = (kernel - 1) / 2

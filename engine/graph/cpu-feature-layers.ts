@@ -1,4 +1,4 @@
-import { convAttributes, imageBytes, nearest } from './common-nodes.ts'
+import { convAttributes, imageBytes, nearest, pixelMeans } from './common-nodes.ts'
 import type { Value } from './graph-builder.ts'
 import { activate, computedWeight } from './layer-context.ts'
 import type { LayerContext } from './layer-context.ts'
@@ -60,12 +60,17 @@ export function createCpuFeatureLayers(context: LayerContext, tokenLayers: Token
     concat: (left, right) =>
       feature(graph.node('Concat', [left.value(), right.value()], { attributes: { axis: { int: 1 } } }), left.channels + right.channels),
 
+    silu: map => feature(activate(graph, map.value(), 'silu'), map.channels),
+    scale: (map, factors) => feature(graph.node('Mul', [map.value(), factors]), map.channels),
+
     upsample: map => feature(nearest(graph, map.value(), graph.constant('float32', [4], [1, 1, 2, 2])), map.channels),
 
     toTokens(map) {
       const channelsLast = graph.node('Transpose', [map.value()], { attributes: { perm: { ints: [0, 2, 3, 1] } } })
       return tokenLayers.tokens(channelsLast, map.channels)
     },
+
+    toMeans: map => tokenLayers.tokens(pixelMeans(graph, map.value(), [2, 3]), map.channels),
 
     toFeatures(tokens, like) {
       const size = graph.node('Shape', [like.value()], { type: 'int64', attributes: { start: { int: 2 }, end: { int: 4 } } })

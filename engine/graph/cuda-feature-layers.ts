@@ -1,4 +1,4 @@
-import { cast, imageBytes, nearest } from './common-nodes.ts'
+import { cast, imageBytes, nearest, pixelMeans } from './common-nodes.ts'
 import { hasGroupNormKernel } from './fused-operators.ts'
 import type { FusedOperators } from './fused-operators.ts'
 import type { Value } from './graph-builder.ts'
@@ -102,9 +102,14 @@ export function createCudaFeatureLayers(context: LayerContext, tokenLayers: Toke
     concat: (left, right) =>
       feature(graph.node('Concat', [left.value(), right.value()], { attributes: { axis: { int: -1 } } }), left.channels + right.channels),
 
+    silu: map => feature(activate(graph, map.value(), 'silu'), map.channels),
+    scale: (map, factors) => feature(graph.node('Mul', [map.value(), cast(graph, factors, precision)]), map.channels),
+
     upsample: map => feature(nearest(graph, map.value(), graph.constant('float32', [4], [1, 2, 2, 1])), map.channels),
 
     toTokens: map => tokenLayers.tokens(map.value(), map.channels),
+
+    toMeans: map => tokenLayers.tokens(pixelMeans(graph, map.value(), [1, 2]), map.channels),
 
     toFeatures(tokens, like) {
       const size = graph.node('Shape', [like.value()], { type: 'int64', attributes: { start: { int: 1 }, end: { int: 3 } } })

@@ -77,11 +77,17 @@ export interface FeatureLayers {
   /** Adds a vector per row to every pixel. */
   addVector(map: FeatureMap, vector: Tokens): FeatureMap
   concat(left: FeatureMap, right: FeatureMap): FeatureMap
+  /** x · sigmoid(x) where no norm goes before it. */
+  silu(map: FeatureMap): FeatureMap
+  /** Times a number per row, float32 [rows, 1, 1, 1]. */
+  scale(map: FeatureMap, factors: Value): FeatureMap
   /** Twice the height and width, each pixel repeated. */
   upsample(map: FeatureMap): FeatureMap
 
   /** One token per pixel, row by row. */
   toTokens(map: FeatureMap): Tokens
+  /** The mean over all pixels: one token for each row. */
+  toMeans(map: FeatureMap): Tokens
   /** Back to the height and width of `like`. */
   toFeatures(tokens: Tokens, like: FeatureMap): FeatureMap
 }

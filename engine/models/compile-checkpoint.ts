@@ -10,6 +10,7 @@ import type { TensorSource } from '../weights/tensor-source.ts'
 import type { TokenizerFiles } from './loaded-model.ts'
 import { ModelError } from './model-error.ts'
 import type { Checkpoint } from './open-checkpoint.ts'
+import { refuseUnused } from './refuse-unused.ts'
 
 /** The graphs of a checkpoint, ready to be opened. */
 export interface CompiledCheckpoint {
@@ -18,8 +19,6 @@ export interface CompiledCheckpoint {
   readonly unet: ModelGraph
   readonly vaeDecoder: ModelGraph
 }
-
-const MOST_NAMES = 3
 
 /**
  * Compiles a checkpoint's components to graphs. Throws a ModelError, WeightError or ConfigError when a tensor is missing or
@@ -36,8 +35,7 @@ export function compileCheckpoint(checkpoint: Checkpoint, lowering: Lowering): C
     unet: buildUnet(configs.unet, weights.unet, lowering),
     vaeDecoder: buildVaeDecoder(configs.vae, weights.vae, lowering),
   }
-  const left = [...Object.values(weights).flatMap(source => source.unused()), ...strangers]
-  if (left.length > 0) throw new ModelError(`its weights hold ${namesOf(left)} that nothing in the model uses`)
+  refuseUnused([...Object.values(weights).flatMap(source => source.unused()), ...strangers])
   return graphs
 }
 
@@ -59,10 +57,4 @@ function checkFit({ configs, tokenizers }: Checkpoint): void {
     if (highestId >= text.vocabularySize)
       throw new ModelError(`its tokenizer has the token ${highestId}, and its ${COMPONENT_LABELS[component]} knows ${text.vocabularySize}`)
   }
-}
-
-function namesOf(names: readonly string[]): string {
-  const shown = names.slice(0, MOST_NAMES).join(', ')
-  const rest = names.length - MOST_NAMES
-  return `${names.length === 1 ? 'a tensor' : 'tensors'} (${shown}${rest > 0 ? ` and ${rest} more` : ''})`
 }
