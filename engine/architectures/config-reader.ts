@@ -51,6 +51,15 @@ export class ConfigReader {
     return value
   }
 
+  /** A configuration inside of this one. */
+  object(key: string): Readonly<Record<string, unknown>> {
+    const value = this.#value(key, {})
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw this.error(key, `must be an object, not ${JSON.stringify(value)}`)
+    }
+    return value as Readonly<Record<string, unknown>>
+  }
+
   /** One positive whole number for all levels, or a list with one for each. */
   sizePerLevel(key: string, levels: number, fallback: number): readonly number[] {
     const value = this.#value(key, fallback)

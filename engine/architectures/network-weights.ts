@@ -34,6 +34,11 @@ export class NetworkWeights {
     return { name: this.#prefix + name, weight, bias }
   }
 
+  /** A convolution without bias, of any kernel, for a layer that takes all pixels under it as one vector. */
+  patchConv(name: string, inputs: number, outputs: number, kernel: number): LinearWeights {
+    return { name: this.#prefix + name, weight: this.tensor(`${name}.weight`, [outputs, inputs, kernel, kernel]) }
+  }
+
   norm(name: string, width: number): NormWeights {
     return { weight: this.tensor(`${name}.weight`, [width]), bias: this.tensor(`${name}.bias`, [width]) }
   }

@@ -102,6 +102,12 @@ export interface TokenLayers {
   embedding(indices: Value, table: WeightRef): Tokens
   /** Adds a table [tokens, width], the same for every row. */
   addTable(tokens: Tokens, table: WeightRef): Tokens
+  /** Tokens that are weights, the same for every row. */
+  fixedTokens(table: WeightRef, width: number): Tokens
+  /** Each row's tokens of the one, then those of the other. */
+  joinTokens(left: Tokens, right: Tokens): Tokens
+  /** The first token of each row. */
+  firstToken(tokens: Tokens): Tokens
 
   linear(tokens: Tokens, weights: LinearWeights): Tokens
   layerNorm(tokens: Tokens, weights: NormWeights, epsilon: number): Tokens

@@ -49,6 +49,20 @@ export function createTokenLayers(context: LayerContext, splitGelu?: SplitGelu):
 
     addTable: (input, table) => tokens(graph.node('Add', [perRow(input), computedWeight(context, table)]), input.width),
 
+    fixedTokens(table, width) {
+      const count = table.shape.reduce((product, dim) => product * dim, 1) / width
+      const shape = graph.node('Concat', [rows, graph.integers(count, width)], { attributes: { axis: { int: 0 } } })
+      return tokens(graph.node('Expand', [computedWeight(context, table, [1, count, width]), shape]), width)
+    },
+
+    joinTokens: (left, right) =>
+      tokens(graph.node('Concat', [perRow(left), perRow(right)], { attributes: { axis: { int: 1 } } }), left.width),
+
+    firstToken(input) {
+      const first = graph.constant('int64', [], [0])
+      return tokens(graph.node('Gather', [perRow(input), first], { attributes: { axis: { int: 1 } } }), input.width)
+    },
+
     layerNorm({ value, width }, { weight, bias }: NormWeights, epsilon) {
       const normed = graph.node('LayerNormalization', [value, computedWeight(context, weight), computedWeight(context, bias)], {
         attributes: { axis: { int: -1 }, epsilon: { float: epsilon } },
