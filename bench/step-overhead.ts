@@ -6,7 +6,7 @@ import { cpus } from 'node:os'
 import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Generation } from '../engine/core/generation.ts'
-import type { GenerationRequest } from '../engine/core/generation-request.ts'
+import type { DecodedRequest } from '../engine/core/generation-request.ts'
 import { Executor } from '../engine/core/executor.ts'
 import { RowCaps } from '../engine/core/row-caps.ts'
 import { StepScheduler } from '../engine/core/step-scheduler.ts'
@@ -62,7 +62,7 @@ async function measure(count: number) {
   return { generations: count, plan: summarize(planMs), step: summarize(stepMs) }
 }
 
-function requestOf(i: number): GenerationRequest {
+function requestOf(i: number): DecodedRequest {
   return {
     id: `${i}`,
     owner: `owner ${i % 10}`,

@@ -1,4 +1,6 @@
 import { StepLoopEngine } from './core/step-loop-engine.ts'
+import { createRequestDecoder } from './decode-request.ts'
+import { DecodingEngine } from './decoding-engine.ts'
 import type { Engine, EngineOptions } from './engine.ts'
 import { createModelLoader } from './models/loader.ts'
 import { createPipeline } from './pipelines/create-pipeline.ts'
@@ -9,17 +11,18 @@ import { rowBucketsFor } from './runtime/row-buckets.ts'
 /** Encoded prompts kept for the next request: about 270 chunks of SD 1.5, 200 of SD 2.1. */
 const embedsCacheBytes = 64 * 2 ** 20
 
-/** Puts an engine together: the runtime of its device, the loader of its models and the step loop over both. */
+/** Puts an engine together: the runtime of its device, the loader of its models, the step loop over both, and the decoding of pictures before it. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { device, threads, registry, weightsBudgetBytes, maxRows, onRun } = options
   const rowBuckets = rowBucketsFor(device, maxRows)
   const runtime = await openRuntime(device, { threads, rowBuckets })
   const cache = new EmbedsCache(embedsCacheBytes)
-  return new StepLoopEngine({
+  const stepLoop = new StepLoopEngine({
     device,
     maxRows,
     ...(rowBuckets.length > 0 && { warmUpRows: rowBuckets }),
     loader: createModelLoader({ registry, runtime, weightsBudgetBytes }),
     createPipeline: (model) => createPipeline(model, { cache, onRun, nowMs: () => performance.now() }),
   })
+  return new DecodingEngine(stepLoop, createRequestDecoder())
 }

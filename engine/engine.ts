@@ -1,4 +1,4 @@
-import type { GenerationRequest, RgbImage } from './core/generation-request.ts'
+import type { EncodedImage, GenerationRequest, RgbImage } from './core/generation-request.ts'
 import type { ModelRegistry } from './models/model-spec.ts'
 import type { Device } from './runtime/model-session.ts'
 
@@ -32,15 +32,16 @@ export interface RunReport {
  *
  * Guarantees: the same request gives the same picture alone and in any batch; a cancelled generation leaves
  * between two steps and never disturbs the others; a failing generation rejects alone.
+ * `Image` is how its requests give pictures.
  */
-export interface Engine {
+export interface Engine<Image = EncodedImage> {
   readonly device: Device
   /**
    * Adds a generation; it joins the running batch at the next step.
    * Rejects with the signal's reason when cancelled, with a ModelError when the model cannot be loaded,
    * with an EngineError when the picture could not be computed.
    */
-  generate(request: GenerationRequest, signal: AbortSignal): Promise<RgbImage>
+  generate(request: GenerationRequest<Image>, signal: AbortSignal): Promise<RgbImage>
   /** Loads a model and runs each of its networks once, so that the first request does not pay for it. */
   warmUp(model: string): Promise<void>
   /** Generations inside, for admission and metrics. */

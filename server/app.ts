@@ -17,11 +17,14 @@ import type { LogDestination } from './log-lines.ts'
 import { createMetrics } from './metrics.ts'
 import { describeModelFolderError } from './model-folder-error.ts'
 import { observeRun, observeState } from './observe.ts'
+import { createImageFetcher } from './outbound/fetch-image.ts'
+import { fetchLimits } from './outbound/fetch-limits.ts'
 import { MemoryQueue } from './queue/memory-queue.ts'
 import { whenFinished } from './shutdown.ts'
 import type { Stoppable } from './shutdown.ts'
 import { StartError } from './start-error.ts'
 import { DiskImageStore } from './storage/disk-image-store.ts'
+import { InputImages } from './storage/input-images.ts'
 import { errnoOf } from './storage/storage-error.ts'
 import { logTaskEnds } from './task-log.ts'
 import { createPriceTable } from './tasks/price-table.ts'
@@ -100,6 +103,7 @@ export async function startServer(config: ServerConfig, { logDestination }: Serv
   const queue = openQueue(config)
   const images = new DiskImageStore({ folder: data.imageFolder, now: Date.now })
   await images.start().catch(refuseImageFolder)
+  const inputs = openInputs(config, images, data.imageSecret)
   const authenticator = await openAuthenticator(config, data, log)
   const pool = new WorkerPool({
     devices: devices.devices, queue, log,
@@ -110,7 +114,8 @@ export async function startServer(config: ServerConfig, { logDestination }: Serv
     onRun: (_, run) => observeRun(metrics, run),
   })
   const gateway = await listen(config, {
-    authenticator, queue, images, metrics, log,
+    authenticator, queue, images, inputs, metrics, log,
+    fetchImage: createImageFetcher(fetchLimits(config)),
     host: config.host,
     port: config.port,
     models: registry,
@@ -126,6 +131,7 @@ export async function startServer(config: ServerConfig, { logDestination }: Serv
   const endChores = startHousekeeping([
     { name: 'queue', everyMs: queueSweepMs, run: () => queue.sweep() },
     { name: 'images', everyMs: config.storage.sweepIntervalSeconds * 1000, run: () => images.sweep(Date.now()) },
+    { name: 'inputs', everyMs: config.storage.sweepIntervalSeconds * 1000, run: async () => inputs.sweep(Date.now()) },
     { name: 'metrics', everyMs: queueSweepMs, run: async () => observeState(metrics, { queue, workers: pool.statuses }) },
   ], log)
   pool.start()
@@ -213,6 +219,19 @@ function openQueue({ limits, sessions, worker }: ServerConfig): MemoryQueue {
     maxKeys: maxRememberedKeys,
     leaseMs: worker.leaseSeconds * 1000,
     now: monotonicNow,
+  })
+}
+
+function openInputs({ limits, storage }: ServerConfig, store: DiskImageStore, secret: Uint8Array): InputImages {
+  return new InputImages({
+    store, secret,
+    now: Date.now,
+    limits: {
+      maxImageBytes: limits.maxImageBytes,
+      maxBytesPerAccount: limits.maxImageBytesPerAccount,
+      inlineTtlSeconds: storage.inlineTtlSeconds,
+      uploadTtlSeconds: storage.ttlSeconds,
+    },
   })
 }
 

@@ -3,6 +3,7 @@ import { createEngine, encodeImage, formatDevice, openRegistry } from '../engine
 import type { Engine, EngineOptions, ModelRegistry } from '../engine/index.ts'
 import { createLog } from './log.ts'
 import { terminalLogFor } from './log-lines.ts'
+import { createImageFetcher } from './outbound/fetch-image.ts'
 import { DiskImageStore } from './storage/disk-image-store.ts'
 import type { Channel } from './worker/channel.ts'
 import { IpcClaimer } from './worker/ipc-claimer.ts'
@@ -66,7 +67,7 @@ async function open(settings: WorkerSettings, parts: EngineParts, channel: Chann
 }
 
 async function work(settings: WorkerSettings, parts: EngineParts, engine: Engine, channel: Channel<FromWorker, ToWorker>, drained: Promise<number>): Promise<void> {
-  const { worker: name, capacity, imageTtlSeconds, imageFolder, device, logLevel } = settings
+  const { worker: name, capacity, imageTtlSeconds, imageFolder, fetch, device, logLevel } = settings
   const terminalLog = terminalLogFor(process.stderr)
   terminalLog?.release()
   const worker = new Worker({
@@ -74,6 +75,7 @@ async function work(settings: WorkerSettings, parts: EngineParts, engine: Engine
     claims: new IpcClaimer(channel),
     encode: parts.encodeImage,
     store: new DiskImageStore({ folder: imageFolder, now: Date.now }),
+    fetchImage: createImageFetcher(fetch),
     now: Date.now,
     log: createLog({ level: logLevel, ...(terminalLog && { destination: terminalLog }) }).with({ worker: name, device: formatDevice(device) }),
   })

@@ -2,6 +2,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import { ModelType } from '../engine/index.ts'
 import type { Device, DeviceReport, ModelRegistry } from '../engine/index.ts'
 import type { Config } from './config/generated/config.ts'
+import { fetchLimits } from './outbound/fetch-limits.ts'
 import { StartError } from './start-error.ts'
 import type { WorkerSettings } from './worker/ipc-messages.ts'
 
@@ -13,7 +14,7 @@ const assumedDeviceBytes = 8 * 2 ** 30
 
 /** What planning workers takes. */
 export interface WorkerPlan {
-  readonly config: Pick<Config, 'threads' | 'maxRows' | 'weightsBudgetBytes' | 'logLevel' | 'storage'>
+  readonly config: Pick<Config, 'threads' | 'maxRows' | 'weightsBudgetBytes' | 'logLevel' | 'storage' | 'limits' | 'fetch'>
   readonly models: readonly string[]
   readonly registry: ModelRegistry
   readonly imageFolder: string
@@ -34,6 +35,7 @@ export function planWorkers({ config, models, registry, imageFolder, devices, re
     threads: config.threads || Math.max(1, Math.floor(availableParallelism() / devices.length)),
     weightsBudgetBytes: config.weightsBudgetBytes || Math.floor(memoryOf(device, report) / 2),
     imageTtlSeconds: config.storage.ttlSeconds,
+    fetch: fetchLimits(config),
   })
 }
 

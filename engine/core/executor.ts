@@ -1,7 +1,7 @@
 import { EngineError } from '../engine-error.ts'
 import type { DenoiseState, Pipeline } from '../pipelines/pipeline.ts'
 import { rowsOf } from './batcher.ts'
-import type { GenerationRequest, RgbImage } from './generation-request.ts'
+import type { DecodedRequest, RgbImage } from './generation-request.ts'
 import type { Generation } from './generation.ts'
 import { isMemoryFailure } from './is-memory-failure.ts'
 import type { RowCaps } from './row-caps.ts'
@@ -59,7 +59,7 @@ function runStage(stage: WorkPlan['type'], generations: readonly Generation[], m
 
 const stages = {
   encodePrompt: async (pipeline, generations, maxRows) => {
-    const requests = generations.map((generation): GenerationRequest => generation.request)
+    const requests = generations.map((generation): DecodedRequest => generation.request)
     const conditionings = await pipeline.encodePrompts(requests, maxRows)
     return generations.map((generation, i): StepOutcome => {
       try {

@@ -1,9 +1,14 @@
+/** A picture as a file: PNG, JPG or WEBP, as it came from outside. */
+export type EncodedImage = Uint8Array
+
 /**
  * What the engine is asked to do for one picture: one seed, one image.
  *
  * Every value is final: defaults are filled in and ranges are checked before a request reaches the engine.
+ * `Image` is how pictures are given: a queue holds references, the engine takes files, the step loop takes pixels.
+ * A field that holds pictures is listed in `mapImages` too.
  */
-export interface GenerationRequest {
+export interface GenerationRequest<Image = EncodedImage> {
   /** Unique among the generations that are in the engine. */
   readonly id: string
   /** Who the work is done for; the step scheduler shares the device fairly between owners. */
@@ -26,7 +31,12 @@ export interface GenerationRequest {
   readonly clipSkip: number
   /** 0 to 2^53-1. Noise depends on its low 32 bits only, as in PyTorch's CPU generator. */
   readonly seed: number
+  /** Picture that the denoising starts from, any size. */
+  readonly initImage?: Image
 }
+
+/** A request as the step loop takes it: its pictures decoded. */
+export type DecodedRequest = GenerationRequest<RgbImage>
 
 /** A decoded picture: 8-bit RGB, row-major, three bytes a pixel. */
 export interface RgbImage {

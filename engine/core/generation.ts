@@ -1,5 +1,5 @@
 import type { DenoiseState, Pipeline } from '../pipelines/pipeline.ts'
-import type { GenerationRequest, RgbImage } from './generation-request.ts'
+import type { DecodedRequest, RgbImage } from './generation-request.ts'
 import { GenerationStatus, isFinished } from './generation-status.ts'
 
 const transitions: Readonly<Record<GenerationStatus, readonly GenerationStatus[]>> = {
@@ -20,7 +20,7 @@ const transitions: Readonly<Record<GenerationStatus, readonly GenerationStatus[]
  * (a model, latents, a picture) is told from the fields.
  */
 export class Generation {
-  readonly request: GenerationRequest
+  readonly request: DecodedRequest
   /** Settles with the picture or with what kept it away. */
   readonly image: Promise<RgbImage>
   readonly #resolve: (image: RgbImage) => void
@@ -29,7 +29,7 @@ export class Generation {
   #pipeline: Pipeline | undefined
   #state: DenoiseState | undefined
 
-  constructor(request: GenerationRequest) {
+  constructor(request: DecodedRequest) {
     this.request = request
     const { promise, resolve, reject } = withResolvers<RgbImage>()
     this.image = promise

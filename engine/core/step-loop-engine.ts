@@ -6,7 +6,7 @@ import type { LoadedModel, ModelLoader } from '../models/loaded-model.ts'
 import type { Pipeline } from '../pipelines/pipeline.ts'
 import type { Device } from '../runtime/model-session.ts'
 import { Executor, type StepOutcome } from './executor.ts'
-import type { GenerationRequest, RgbImage } from './generation-request.ts'
+import type { DecodedRequest, RgbImage } from './generation-request.ts'
 import { Generation } from './generation.ts'
 import { RowCaps } from './row-caps.ts'
 import { StepScheduler } from './step-scheduler.ts'
@@ -33,7 +33,7 @@ interface Entry {
 }
 
 /** The engine: a loop of steps over the generations that are inside. */
-export class StepLoopEngine implements Engine {
+export class StepLoopEngine implements Engine<RgbImage> {
   readonly device: Device
   readonly #loader: ModelLoader
   readonly #createPipeline: (model: LoadedModel) => Pipeline
@@ -66,7 +66,7 @@ export class StepLoopEngine implements Engine {
     return this.#entries.size
   }
 
-  async generate(request: GenerationRequest, signal: AbortSignal): Promise<RgbImage> {
+  async generate(request: DecodedRequest, signal: AbortSignal): Promise<RgbImage> {
     signal.throwIfAborted()
     if (this.#isStopped) throw stoppedError()
     if (this.#entries.has(request.id)) throw new Error(`generation ${request.id} is already in the engine`)

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import type { ModelSpec } from '../models/model-spec.ts'
-import type { GenerationRequest } from './generation-request.ts'
+import type { DecodedRequest } from './generation-request.ts'
 
 /**
  * One step at the model's usual size over this many UNet rows, two for each picture with guidance: they run each network
  * once in the shape that requests will have.
  */
-export function warmUpRequests(spec: ModelSpec, rows: number): readonly GenerationRequest[] {
+export function warmUpRequests(spec: ModelSpec, rows: number): readonly DecodedRequest[] {
   const guided = Array.from({ length: Math.floor(rows / 2) }, () => warmUpRequest(spec, 7.5))
   return rows % 2 === 0 ? guided : [...guided, warmUpRequest(spec, 1)]
 }
 
-function warmUpRequest({ air, defaults }: ModelSpec, guidanceScale: number): GenerationRequest {
+function warmUpRequest({ air, defaults }: ModelSpec, guidanceScale: number): DecodedRequest {
   return {
     id: `warm-up-${randomUUID()}`,
     owner: 'warm-up',

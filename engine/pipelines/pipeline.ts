@@ -1,4 +1,4 @@
-import type { GenerationRequest, RgbImage } from '../core/generation-request.ts'
+import type { DecodedRequest, RgbImage } from '../core/generation-request.ts'
 import type { NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
 
 /** Text encoder states of a prompt's chunks, one after the other. */
@@ -18,7 +18,7 @@ export interface Conditioning {
 
 /** Everything one generation owns while it is denoised; nothing of it is shared with its neighbours in a batch. */
 export interface DenoiseState {
-  readonly request: GenerationRequest
+  readonly request: DecodedRequest
   readonly conditioning: Conditioning
   readonly run: NoiseSchedulerRun
   readonly noise: NoiseSource
@@ -39,11 +39,11 @@ export interface Pipeline {
   /** Cost of the network for one latent cell relative to other models', at least 1: the megabytes of its weights. */
   readonly costPerUnit: number
   /** Latent cells along each side. */
-  latentSize(request: GenerationRequest): { readonly width: number; readonly height: number }
+  latentSize(request: DecodedRequest): { readonly width: number; readonly height: number }
   /** Stage 1: encodes the prompts of all requests, at most `maxRows` chunks of text in one run. */
-  encodePrompts(requests: readonly GenerationRequest[], maxRows: number): Promise<readonly Conditioning[]>
+  encodePrompts(requests: readonly DecodedRequest[], maxRows: number): Promise<readonly Conditioning[]>
   /** Stage 2: draws the first latents and starts the noise scheduler. Throws an EngineError that names the parameter. */
-  prepareLatents(request: GenerationRequest, conditioning: Conditioning): DenoiseState
+  prepareLatents(request: DecodedRequest, conditioning: Conditioning): DenoiseState
   /**
    * Stage 3: one evaluation of the network for each state, at most `maxRows` rows in one run.
    * All states have the same latent size. Gives the error of each state that failed by itself.

@@ -1,4 +1,4 @@
-import type { GenerationRequest } from '../core/generation-request.ts'
+import type { DecodedRequest } from '../core/generation-request.ts'
 import { EngineError } from '../engine-error.ts'
 import type { LoadedModel, LoadedTextEncoder } from '../models/loaded-model.ts'
 import type { PromptTokenizer } from '../prompts/prompt-tokenizer.ts'
@@ -49,7 +49,7 @@ export class PromptEncoder {
   }
 
   /** Encodes the prompts of all requests. Throws an EngineError that names `clipSkip` when the model has too few layers. */
-  async encode(requests: readonly GenerationRequest[], maxRows: number): Promise<readonly Conditioning[]> {
+  async encode(requests: readonly DecodedRequest[], maxRows: number): Promise<readonly Conditioning[]> {
     const prompts = requests.map((request) => this.#chunk(request))
     const embeds = new Map<string, Float32Array>()
     const missing = this.#lookUp(requests, prompts, embeds)
@@ -66,7 +66,7 @@ export class PromptEncoder {
   }
 
   /** Layers are skipped for the prompt only: the reference encodes the negative prompt with all of them. */
-  #chunk(request: GenerationRequest): ChunkedPrompts {
+  #chunk(request: DecodedRequest): ChunkedPrompts {
     const { model } = this.#options
     if (!model.textEncoders.every(({ session }) => session.outputs.some((output) => output.name === hiddenStates(request.clipSkip)))) {
       const message = `clipSkip: the text encoder of ${model.spec.air} has too few layers to skip ${request.clipSkip}`
@@ -83,7 +83,7 @@ export class PromptEncoder {
   }
 
   /** A prompt's tokens for each text encoder; where one needs fewer chunks than another, it gets those of no text besides. */
-  #tokenize(request: GenerationRequest, parameter: 'prompt' | 'negativePrompt'): readonly (readonly (readonly number[])[])[] {
+  #tokenize(request: DecodedRequest, parameter: 'prompt' | 'negativePrompt'): readonly (readonly (readonly number[])[])[] {
     const { tokenizers } = this.#options
     const split = tokenizers.map((tokenizer) => tokenize(tokenizer, request, parameter))
     const most = Math.max(...split.map((chunks) => chunks.length))
@@ -96,13 +96,13 @@ export class PromptEncoder {
 
   /** Puts what the cache has into `embeds` and gives the rest, each distinct chunk once. */
   #lookUp(
-    requests: readonly GenerationRequest[],
+    requests: readonly DecodedRequest[],
     prompts: readonly ChunkedPrompts[],
     embeds: Map<string, Float32Array>,
   ): readonly MissingChunk[] {
     const missing = new Map<string, MissingChunk>()
     prompts.forEach(({ prompt, negativePrompt = [] }, i) => {
-      const { id } = requests[i] as GenerationRequest
+      const { id } = requests[i] as DecodedRequest
       for (const chunk of [...prompt, ...negativePrompt].flat()) {
         const cached = embeds.get(chunk.key) ?? this.#options.cache.get(chunk.key)
         if (cached !== undefined) {
@@ -155,7 +155,7 @@ export class PromptEncoder {
   }
 }
 
-function tokenize(tokenizer: Pick<PromptTokenizer, 'chunks'>, request: GenerationRequest, parameter: 'prompt' | 'negativePrompt') {
+function tokenize(tokenizer: Pick<PromptTokenizer, 'chunks'>, request: DecodedRequest, parameter: 'prompt' | 'negativePrompt') {
   try {
     return tokenizer.chunks(request[parameter])
   } catch (cause) {

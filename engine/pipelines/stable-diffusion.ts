@@ -1,4 +1,4 @@
-import type { GenerationRequest, RgbImage } from '../core/generation-request.ts'
+import type { DecodedRequest, RgbImage } from '../core/generation-request.ts'
 import { EngineError } from '../engine-error.ts'
 import type { LoadedModel } from '../models/loaded-model.ts'
 import type { PromptTokenizer } from '../prompts/prompt-tokenizer.ts'
@@ -21,7 +21,7 @@ export interface StableDiffusionOptions {
   readonly cache: EmbedsCache
   readonly runNetwork: NetworkRunner
   /** Starts a run of the noise scheduler of this name. Throws a RangeError for a step count it cannot do. */
-  readonly createNoiseSchedulerRun: (request: GenerationRequest, model: LoadedModel) => NoiseSchedulerRun
+  readonly createNoiseSchedulerRun: (request: DecodedRequest, model: LoadedModel) => NoiseSchedulerRun
   readonly createNoiseSource: (seed: number) => NoiseSource
 }
 
@@ -43,18 +43,18 @@ export class StableDiffusionPipeline implements Pipeline {
     this.#unetBatch = new UnetBatch(model)
   }
 
-  latentSize({ width, height }: GenerationRequest): { readonly width: number; readonly height: number } {
+  latentSize({ width, height }: DecodedRequest): { readonly width: number; readonly height: number } {
     const { latentFactor } = this.#options.model
     return { width: width / latentFactor, height: height / latentFactor }
   }
 
   /** 1. Encode prompts. */
-  encodePrompts(requests: readonly GenerationRequest[], maxRows: number): Promise<readonly Conditioning[]> {
+  encodePrompts(requests: readonly DecodedRequest[], maxRows: number): Promise<readonly Conditioning[]> {
     return this.#promptEncoder.encode(requests, maxRows)
   }
 
   /** 2. Prepare latents: standard normal noise of the seed, scaled to the noise schedule's start. */
-  prepareLatents(request: GenerationRequest, conditioning: Conditioning): DenoiseState {
+  prepareLatents(request: DecodedRequest, conditioning: Conditioning): DenoiseState {
     const { model, createNoiseSchedulerRun, createNoiseSource } = this.#options
     const run = createNoiseSchedulerRun(request, model)
     const noise = createNoiseSource(request.seed)

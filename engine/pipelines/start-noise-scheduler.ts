@@ -1,4 +1,4 @@
-import type { GenerationRequest } from '../core/generation-request.ts'
+import type { DecodedRequest } from '../core/generation-request.ts'
 import { EngineError } from '../engine-error.ts'
 import type { LoadedModel } from '../models/loaded-model.ts'
 import { resolveNoiseScheduler } from '../schedulers/names.ts'
@@ -6,7 +6,7 @@ import type { NoiseSchedulerRun } from '../schedulers/noise-scheduler.ts'
 import { NoiseScheduleError } from '../schedulers/noise-schedule-error.ts'
 
 /** Starts a generation's run of its noise scheduler. Throws an EngineError that names `noiseScheduler` or `totalSteps`. */
-export function startNoiseScheduler(request: GenerationRequest, model: Pick<LoadedModel, 'noiseSchedule'>): NoiseSchedulerRun {
+export function startNoiseScheduler(request: DecodedRequest, model: Pick<LoadedModel, 'noiseSchedule'>): NoiseSchedulerRun {
   const scheduler = resolveNoiseScheduler(request.noiseScheduler)
   if (scheduler === undefined) throw invalid('noiseScheduler', `there is none of the name ${JSON.stringify(request.noiseScheduler)}`)
   try {

@@ -2,6 +2,8 @@
 /** Every error code: message template, HTTP status, and whether trying again can help. */
 export const errorRegistry = {
   conflictTaskUUID: {"message":"taskUUID {value} was used before; read its state with getResponse.","status":409,"isRetryable":false},
+  downloadFailed: {"message":"{parameter}: the picture cannot be fetched.","status":502,"isRetryable":true},
+  imageNotFound: {"message":"{parameter}: there is no such picture.","status":404,"isRetryable":false},
   inferenceError: {"message":"The picture could not be computed: {reason}.","status":500,"isRetryable":true},
   internalServerError: {"message":"The server failed to handle the task.","status":500,"isRetryable":true},
   invalidApiKey: {"message":"Invalid API key. Create one on the server with: latentd keys create","status":401,"isRetryable":false},
@@ -10,6 +12,7 @@ export const errorRegistry = {
   invalidClipSkip: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidDeliveryMethod: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidHeight: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
+  invalidImage: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidIncludeCost: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidJSON: {"message":"The message is not valid JSON: {reason}.","status":400,"isRetryable":false},
   invalidModel: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
@@ -38,6 +41,7 @@ export const errorRegistry = {
   maxTasksExceeded: {"message":"A message may hold {expected} tasks.","status":400,"isRetryable":false},
   missingApiKey: {"message":"Authenticate first: send a task of type authentication with an apiKey, or an Authorization header with a Bearer key.","status":401,"isRetryable":false},
   missingHeight: {"message":"height is required: expected {expected}, got nothing.","status":400,"isRetryable":false},
+  missingImage: {"message":"{parameter} is required: expected {expected}, got nothing.","status":400,"isRetryable":false},
   missingModel: {"message":"{parameter} is required: expected {expected}, got nothing.","status":400,"isRetryable":false},
   missingPositivePrompt: {"message":"{parameter} is required: expected {expected}, got nothing.","status":400,"isRetryable":false},
   missingTaskType: {"message":"taskType is required: expected {expected}, got nothing.","status":400,"isRetryable":false},

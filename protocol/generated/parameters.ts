@@ -2,7 +2,7 @@
 import type { ParameterTable } from '../parameter-table.ts'
 
 /** Each spelling of a supported task type, and the type it stands for. */
-export const taskTypeSpellings = [["authentication","authentication"],["ping","ping"],["imageInference","imageInference"],["getResponse","getResponse"]] as const
+export const taskTypeSpellings = [["authentication","authentication"],["ping","ping"],["imageInference","imageInference"],["getResponse","getResponse"],["imageUpload","imageUpload"]] as const
 
 /** Every task type that clients know, supported or not. */
 export const knownTaskTypes = ["authentication","ping","imageInference","getResponse","getTaskDetails","imageUpload","mediaStorage","imageCaption","caption","imageBackgroundRemoval","removeBackground","imageUpscale","upscale","imageControlNetPreProcess","controlNetPreprocess","imageMasking","photoMaker","promptEnhance","modelSearch","modelUpload","vectorize","accountManagement","videoInference","audioInference","3dInference","textInference","training"] as const
@@ -201,6 +201,29 @@ export const parameterTables = {
         "type": "string",
         "minLength": 1,
         "maxLength": 255
+      }
+    },
+    "unsupported": []
+  },
+  imageUpload: {
+    "parameters": {
+      "taskType": {
+        "type": "string"
+      },
+      "taskUUID": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 255
+      },
+      "image": {
+        "type": "string",
+        "expected": "the UUID of a picture, a URL, a data URI or base64",
+        "isAbsentWhenEmpty": true
+      },
+      "ttl": {
+        "type": "integer",
+        "minimum": 60,
+        "maximum": 31536000
       }
     },
     "unsupported": []

@@ -86,6 +86,28 @@ export interface ImageResult {
 }
 
 /**
+ * An uploaded picture is kept.
+ */
+export interface ImageUploadResult {
+  /**
+   * As sent.
+   */
+  readonly taskType: string
+  /**
+   * As sent.
+   */
+  readonly taskUUID: string
+  /**
+   * Names the picture in later tasks of the same account.
+   */
+  readonly imageUUID: string
+  /**
+   * Where the picture can be fetched without a key.
+   */
+  readonly imageURL: string
+}
+
+/**
  * A result that is not ready, in an answer to getResponse.
  */
 export interface ProcessingItem {

@@ -130,10 +130,33 @@ export interface GetResponseRequest {
   readonly taskUUID: string
 }
 
+/**
+ * Keeps a picture for later tasks of the same account; answered with its `imageUUID` and `imageURL`.
+ */
+export interface ImageUploadRequest {
+  /**
+   * What to do; results carry it exactly as it was sent.
+   */
+  readonly taskType: string
+  /**
+   * Names the task. A UUID v4 is recommended; any other text without control characters is accepted and returned byte for byte.
+   */
+  readonly taskUUID: string
+  /**
+   * The picture to keep: a URL, a data URI or base64 of a PNG, JPG or WEBP file.
+   */
+  readonly image: string
+  /**
+   * Seconds the picture can be fetched under its URL; the server's own time where absent.
+   */
+  readonly ttl?: number
+}
+
 /** The parameters of each supported task type. */
 export interface RequestsByType {
   readonly authentication: AuthenticationRequest
   readonly ping: PingRequest
   readonly imageInference: ImageInferenceRequest
   readonly getResponse: GetResponseRequest
+  readonly imageUpload: ImageUploadRequest
 }

@@ -11,6 +11,7 @@ import type { TaskDesk } from '../tasks/task-desk.ts'
 import { ConnectionState, nextConnectionStates } from './connection-state.ts'
 import type { ConnectionLimits } from './gateway-options.ts'
 import { refuseRepeats } from '../tasks/refuse-repeats.ts'
+import { rateLimited } from '../tasks/task-errors.ts'
 import { SocketWriter } from './socket-writer.ts'
 
 /** What a connection is made of. */
@@ -57,6 +58,10 @@ export class Connection implements SessionSocket {
   #cancelClose: (() => void) | undefined
   /** Polls are answered one after another, so that their pictures are not all in memory at once. */
   #polls: Promise<void> = Promise.resolve()
+  /** Uploads under way. */
+  #uploads = 0
+  /** Aborted when the socket has closed. */
+  readonly #gone = new AbortController()
 
   constructor(options: ConnectionOptions) {
     this.#options = options
@@ -146,6 +151,8 @@ export class Connection implements SessionSocket {
         return this.write(encodePong())
       case 'imageInference':
         return this.#session ? void this.#submit(task, this.#session) : this.#refuseStranger(task.taskType, task.request.taskUUID)
+      case 'imageUpload':
+        return this.#session ? void this.#upload(task, this.#session) : this.#refuseStranger(task.taskType, task.request.taskUUID)
       case 'getResponse':
         if (!this.#session) return this.#refuseStranger(task.taskType, task.request.taskUUID)
         this.#polls = this.#polls.then(() => this.#poll(task))
@@ -186,6 +193,18 @@ export class Connection implements SessionSocket {
   async #submit(task: TaskOf<'imageInference'>, session: Session): Promise<void> {
     const error = await this.#options.desk.submit(task, session, this.#options.baseUrl)
     if (error) this.#refuse(error, session)
+  }
+
+  /** The answer goes to this connection alone: a client that lost it uploads again. */
+  async #upload(task: TaskOf<'imageUpload'>, session: Session): Promise<void> {
+    const { desk, baseUrl, limits } = this.#options
+    const { taskType, request: { taskUUID } } = task
+    if (this.#uploads >= limits.maxTasksPerFrame) return this.#refuse(rateLimited({ taskType, taskUUID }, 'too many uploads are under way'), session)
+    this.#uploads++
+    const answer = await desk.upload(task, { account: session.account, baseUrl }, this.#gone.signal).finally(() => { this.#uploads-- })
+    if (this.#state !== ConnectionState.ready) return
+    if (answer.type === 'error') this.#refuse(answer.error, session)
+    else this.write(encodeData(answer.items))
   }
 
   async #poll(task: TaskOf<'getResponse'>): Promise<void> {
@@ -257,6 +276,7 @@ export class Connection implements SessionSocket {
     this.#cancelClose?.()
     this.#to(ConnectionState.closed)
     this.#writer.close()
+    this.#gone.abort(new Error('The client hung up'))
     this.#leave({ refusedSize: code === CloseCode.messageTooBig })
     this.#options.metrics.closes.inc({ code: String(code) })
     this.#options.onClosed()

@@ -3,9 +3,11 @@ import type { Authenticator } from '../access/principal.ts'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import type { FetchImage } from '../outbound/fetch-image.ts'
 import type { TaskEvents, TaskReader, TaskSubmitter } from '../queue/contract.ts'
 import type { HubLimits } from '../sessions/hub.ts'
 import type { ImageStore } from '../storage/image-store.ts'
+import type { InputImages } from '../storage/input-images.ts'
 import type { PriceTable } from '../tasks/price-table.ts'
 
 /** Caps and times of one connection. */
@@ -49,6 +51,10 @@ export interface GatewayOptions {
   readonly authenticator: Authenticator
   readonly queue: TaskSubmitter & TaskReader & TaskEvents
   readonly images: ImageStore
+  /** Keeps the pictures that clients send. */
+  readonly inputs: InputImages
+  /** Fetches pictures that are uploaded by their URL. */
+  readonly fetchImage: FetchImage
   readonly models: ModelRegistry
   readonly prices: PriceTable
   readonly metrics: Metrics

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { systemClock } from '../clock.ts'
 import { Hub } from '../sessions/hub.ts'
 import { createFrameEncoder } from '../tasks/encode-outbox-frame.ts'
+import { Slots } from '../slots.ts'
 import { TaskDesk } from '../tasks/task-desk.ts'
 import { FailureLimiter } from './failure-limiter.ts'
 import type { GatewayOptions } from './gateway-options.ts'
@@ -33,6 +34,9 @@ const tickMs = 1_000
 /** What a peer's half of the closing handshake may take. */
 const closeGraceMs = 1_000
 
+/** Pictures uploaded by URL that are fetched at once; each may take as much memory as a file may have bytes. */
+const maxFetches = 8
+
 /** Wrong keys remembered at most. */
 const maxAddresses = 10_000
 
@@ -51,6 +55,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   })
   const desk = new TaskDesk({
     queue, images,
+    uploads: { inputs: options.inputs, fetchImage: options.fetchImage, slots: new Slots(maxFetches) },
     findSession: uuid => hub.find(uuid),
     onEnded: ({ record, status }) => {
       metrics.tasksEnded.inc({ status })

@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createError, encodeData, encodeErrors, httpStatusOf, parseFrame } from '../../protocol/index.ts'
 import type { ErrorBody, ParsedElement } from '../../protocol/index.ts'
 import type { Authenticator, Principal } from '../access/principal.ts'
+import type { PollAnswer } from '../tasks/get-response.ts'
+import type { UploadAnswer } from '../tasks/image-upload.ts'
 import { refuseRepeats } from '../tasks/refuse-repeats.ts'
 import type { TaskDesk } from '../tasks/task-desk.ts'
 import type { FailureLimiter } from './failure-limiter.ts'
@@ -96,15 +98,19 @@ async function answer(element: ParsedElement, { account }: Principal, baseUrl: s
       return { items: [{ taskType: 'ping', pong: true }] }
     case 'imageInference':
       return desk.collect(task, account, baseUrl, hungUp)
-    case 'getResponse': {
-      const polled = await desk.poll(task, account)
-      return polled.type === 'data' ? { items: polled.items } : { items: [], error: polled.error }
-    }
+    case 'imageUpload':
+      return answerOf(await desk.upload(task, { account, baseUrl }, hungUp))
+    case 'getResponse':
+      return answerOf(await desk.poll(task, account))
     default: {
       const never: never = task
       throw new Error(`Unknown task ${JSON.stringify(never)}`)
     }
   }
+}
+
+function answerOf(answer: PollAnswer | UploadAnswer): Answer {
+  return answer.type === 'data' ? { items: answer.items } : { items: [], error: answer.error }
 }
 
 function send(response: ServerResponse, answers: readonly Answer[]): void {

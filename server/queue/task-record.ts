@@ -25,8 +25,17 @@ export interface PlannedResult {
   readonly imageUUID: string
 }
 
+/** A picture as a queued task names it; the worker turns it into a file. */
+export type ImageReference =
+  /** In the image store, where it belongs to the task's account. */
+  | { readonly type: 'stored'; readonly imageUUID: string }
+  | { readonly type: 'url'; readonly url: string }
+
+/** What a task's pictures have in common. */
+export type TaskRequest<Image = ImageReference> = Omit<GenerationRequest<Image>, 'id' | 'owner' | 'seed'>
+
 /** An accepted task: everything a worker and a delivery need, nothing of the socket it came on. Immutable and structured-cloneable. */
-export interface TaskRecord {
+export interface TaskRecord<Image = ImageReference> {
   readonly key: TaskKey
   /** As the client sent it, byte for byte. */
   readonly taskUUID: string
@@ -35,7 +44,7 @@ export interface TaskRecord {
   /** Session whose outbox gets the results; absent for REST. */
   readonly sessionUUID?: string
   readonly delivery: 'sync' | 'async'
-  readonly request: Omit<GenerationRequest, 'id' | 'owner' | 'seed'>
+  readonly request: TaskRequest<Image>
   readonly results: readonly PlannedResult[]
   readonly output: OutputOptions
   /** Scheme, host and path prefix under which this client reaches images, no trailing slash. */

@@ -3,6 +3,7 @@ import type { ModelRegistry, ModelSpec } from '../../engine/index.ts'
 import { createError } from '../../protocol/index.ts'
 import type { ErrorBody, ErrorCode, ErrorDetails, ImageInferenceRequest, TaskOf } from '../../protocol/index.ts'
 import type { OutputOptions, TaskKey, TaskRecord } from '../queue/task-record.ts'
+import type { ImageInput } from './image-input.ts'
 import { imageUuidOf } from './image-uuid.ts'
 import type { PriceTable } from './price-table.ts'
 
@@ -28,8 +29,9 @@ export interface TaskOrigin {
   readonly baseUrl: string
 }
 
+/** A planned task may still hold pictures as text; they are stored before it is submitted. */
 export type Plan =
-  | { readonly type: 'planned'; readonly record: TaskRecord }
+  | { readonly type: 'planned'; readonly record: TaskRecord<ImageInput> }
   | { readonly type: 'refused'; readonly error: ErrorBody }
 
 /** Used where neither the request nor its model says anything; the values of the published API. */
@@ -60,7 +62,7 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
   const refusal = checkCost(width * height * totalSteps, count, context.maxPixelSteps)
   if (refusal) return refuse(refusal)
   const key: TaskKey = { account: origin.account, taskUUID: task.taskUUID.toLowerCase() }
-  const record: TaskRecord = {
+  const record: TaskRecord<ImageInput> = {
     key,
     taskUUID: task.taskUUID,
     taskType,

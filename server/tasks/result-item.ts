@@ -13,6 +13,11 @@ export const imageFormats = {
 /** The path under which the gateway serves pictures. */
 export const imagesPath = '/images/'
 
+/** Where a client fetches a picture. */
+export function imageUrlOf(baseUrl: string, { imageUUID, format }: Pick<CommittedResult, 'imageUUID' | 'format'>): string {
+  return `${baseUrl}${imagesPath}${imageUUID}.${imageFormats[format].extension}`
+}
+
 /** The picture that a result names is not in the store any more. */
 export class PictureGoneError extends Error {
   override readonly name = 'PictureGoneError'
@@ -23,13 +28,13 @@ export class PictureGoneError extends Error {
  * @throws PictureGoneError when an inline picture has expired.
  */
 export async function buildResultItem(record: TaskRecord, result: CommittedResult, images: ImageStore, types: TaskRecord['output']['types'] = record.output.types): Promise<ImageResult> {
-  const { extension, mediaType } = imageFormats[result.format]
+  const { mediaType } = imageFormats[result.format]
   const base64 = types.every(type => type === 'URL') ? '' : await readBase64(images, result.imageUUID)
   return {
     taskType: record.taskType,
     taskUUID: record.taskUUID,
     imageUUID: result.imageUUID,
-    ...(types.includes('URL') && { imageURL: `${record.baseUrl}${imagesPath}${result.imageUUID}.${extension}` }),
+    ...(types.includes('URL') && { imageURL: imageUrlOf(record.baseUrl, result) }),
     ...(types.includes('base64Data') && { imageBase64Data: base64 }),
     ...(types.includes('dataURI') && { imageDataURI: `data:${mediaType};base64,${base64}` }),
     seed: result.seed,

@@ -7,7 +7,11 @@ import type { ImageStore } from '../storage/image-store.ts'
 import { answerPoll } from './get-response.ts'
 import type { PollAnswer } from './get-response.ts'
 import { planImageInference } from './image-inference.ts'
-import type { PlanContext } from './image-inference.ts'
+import type { PlanContext, TaskOrigin } from './image-inference.ts'
+import { keepUpload } from './image-upload.ts'
+import type { UploadAnswer, UploadOptions } from './image-upload.ts'
+import { keepInputs } from './keep-inputs.ts'
+import type { Kept } from './keep-inputs.ts'
 import { buildAcknowledgement, buildResultItem, unreadable } from './result-item.ts'
 import { cancelled, conflict, rateLimited, unavailable } from './task-errors.ts'
 
@@ -16,6 +20,7 @@ export interface TaskDeskOptions {
   readonly queue: TaskSubmitter & TaskReader & TaskEvents
   readonly images: ImageStore
   readonly plan: PlanContext
+  readonly uploads: UploadOptions
   /** The live session of a UUID. */
   readonly findSession: (uuid: string) => Session | undefined
   /** Called once for every task that ends here, for logs and metrics; must not throw. */
@@ -58,9 +63,9 @@ export class TaskDesk {
 
   /** Hands a session's task in. Resolves to the error when it was not accepted; whatever else it leads to goes to the session. */
   async submit(task: TaskOf<'imageInference'>, session: Session, baseUrl: string): Promise<ErrorBody | undefined> {
-    const plan = planImageInference(task, { account: session.account, sessionUUID: session.uuid, baseUrl }, this.#options.plan)
-    if (plan.type === 'refused') return plan.error
-    const { record } = plan
+    const prepared = await this.#prepare(task, { account: session.account, sessionUUID: session.uuid, baseUrl })
+    if (prepared.type === 'refused') return prepared.error
+    const { record } = prepared
     const reservation = session.reserve(record)
     if (reservation === 'full') return rateLimited(record, 'too many tasks or results of this session are under way')
     let outcome: SubmitOutcome
@@ -96,9 +101,9 @@ export class TaskDesk {
    * Aborting cancels the task.
    */
   async collect(task: TaskOf<'imageInference'>, account: string, baseUrl: string, signal: AbortSignal): Promise<Collected> {
-    const plan = planImageInference(task, { account, baseUrl }, this.#options.plan)
-    if (plan.type === 'refused') return { items: [], error: plan.error }
-    const { record } = plan
+    const prepared = await this.#prepare(task, { account, baseUrl })
+    if (prepared.type === 'refused') return { items: [], error: prepared.error }
+    const { record } = prepared
     const { queue } = this.#options
     const id = idOf(record.key)
     const cancel = () => void queue.cancel(record.key).catch(() => undefined)
@@ -120,11 +125,22 @@ export class TaskDesk {
     }
   }
 
+  /** Answers imageUpload. Aborting ends a fetch. */
+  upload(task: TaskOf<'imageUpload'>, origin: TaskOrigin, signal: AbortSignal): Promise<UploadAnswer> {
+    return keepUpload(task, origin, this.#options.uploads, signal)
+  }
+
   /** Cancels what nobody will ask for: sync tasks of an expired session that nobody polled. Async ones go on for their polls. */
   abandon(tasks: readonly TaskRecord[]): void {
     for (const { key, delivery } of tasks) {
       if (delivery === 'sync' && !this.#polled.has(idOf(key))) void this.#options.queue.cancel(key).catch(() => undefined)
     }
+  }
+
+  /** Decides everything about a task, and stores the pictures that came inside it. */
+  async #prepare(task: TaskOf<'imageInference'>, origin: TaskOrigin): Promise<Kept> {
+    const plan = planImageInference(task, origin, this.#options.plan)
+    return plan.type === 'refused' ? plan : keepInputs(plan.record, this.#options.uploads.inputs)
   }
 
   #accepted(record: TaskRecord, session: Session): undefined {

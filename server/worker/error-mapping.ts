@@ -1,24 +1,17 @@
 import { EngineError, EngineErrorCode, ModelError } from '../../engine/index.ts'
 import type { ErrorBody } from '../../protocol/error-body.ts'
 import type { TaskRecord } from '../queue/task-record.ts'
+import { InputImageError } from '../storage/input-image-error.ts'
 import { StorageError, StorageFault } from '../storage/storage-error.ts'
-
-/** What the engine calls a value, what clients call it, and the code of its error. */
-const wireParameters = {
-  prompt: { parameter: 'positivePrompt', code: 'invalidPositivePrompt' },
-  negativePrompt: { parameter: 'negativePrompt', code: 'invalidNegativePrompt' },
-  model: { parameter: 'model', code: 'invalidModel' },
-  width: { parameter: 'width', code: 'invalidWidth' },
-  height: { parameter: 'height', code: 'invalidHeight' },
-  totalSteps: { parameter: 'steps', code: 'invalidSteps' },
-  noiseScheduler: { parameter: 'scheduler', code: 'invalidScheduler' },
-  guidanceScale: { parameter: 'CFGScale', code: 'invalidCFGScale' },
-  clipSkip: { parameter: 'clipSkip', code: 'invalidClipSkip' },
-  seed: { parameter: 'seed', code: 'invalidSeed' },
-} as const satisfies Readonly<Record<string, Pick<ErrorBody, 'parameter' | 'code'>>>
+import { imageError } from '../tasks/image-errors.ts'
+import { wireParameterOf } from '../tasks/wire-parameters.ts'
 
 /** The error a client gets for a task that failed. Nothing of an unexpected error's text goes out: it may name files. */
 export function toErrorBody(error: unknown, { taskType, taskUUID }: Pick<TaskRecord, 'taskType' | 'taskUUID'>): ErrorBody {
+  if (error instanceof InputImageError) {
+    const wire = wireParameterOf(error.parameter ?? '')
+    if (wire) return imageError(error, wire, { taskType, taskUUID })
+  }
   return { ...describe(error), taskType, taskUUID }
 }
 
@@ -52,7 +45,7 @@ function describeEngineError(error: EngineError): ErrorBody {
 
 /** The engine's message starts with its own name of the parameter; the client reads its own. */
 function describeInvalidParameter({ parameter = '', message }: EngineError): ErrorBody {
-  const known = Object.entries(wireParameters).find(([name]) => name === parameter)?.[1]
+  const known = wireParameterOf(parameter)
   if (!known) return { code: 'inferenceError', message: sentence(message) }
   const named = message.startsWith(`${parameter}: `) ? known.parameter + message.slice(parameter.length) : message
   return { ...known, message: sentence(named) }

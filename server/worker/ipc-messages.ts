@@ -1,6 +1,7 @@
 import type { Device, RunReport } from '../../engine/index.ts'
 import type { ErrorBody } from '../../protocol/error-body.ts'
 import type { LogLevel } from '../log.ts'
+import type { FetchLimits } from '../outbound/fetch-limits.ts'
 import type { CommittedResult, TaskRecord } from '../queue/task-record.ts'
 
 /** Everything a worker process is told when it starts; structured-cloneable. */
@@ -20,6 +21,7 @@ export interface WorkerSettings {
   readonly imageFolder: string
   /** Lifetime of a picture whose task says nothing. */
   readonly imageTtlSeconds: number
+  readonly fetch: FetchLimits
   readonly logLevel: LogLevel
 }
 

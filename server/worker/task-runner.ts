@@ -1,16 +1,19 @@
-import type { Engine, ImageFormat, RgbImage } from '../../engine/index.ts'
+import type { EncodedImage, Engine, ImageFormat, RgbImage } from '../../engine/index.ts'
+import type { FetchImage } from '../outbound/fetch-image.ts'
 import type { Lease } from '../queue/contract.ts'
-import type { CommittedResult, PlannedResult } from '../queue/task-record.ts'
+import type { CommittedResult, PlannedResult, TaskRequest } from '../queue/task-record.ts'
 import type { ImageStore } from '../storage/image-store.ts'
+import type { Slots } from '../slots.ts'
 import type { WorkerClaims } from './ipc-claimer.ts'
-import type { Slots } from './slots.ts'
+import { readImages } from './read-images.ts'
 
 /** What running tasks takes. */
 export interface TaskRunnerOptions {
   readonly claims: WorkerClaims
   readonly engine: Pick<Engine, 'generate'>
   readonly encode: (image: RgbImage, format: ImageFormat, quality: number) => Promise<Uint8Array>
-  readonly store: Pick<ImageStore, 'put'>
+  readonly store: Pick<ImageStore, 'put' | 'read'>
+  readonly fetchImage: FetchImage
   /** Places in the engine. */
   readonly slots: Slots
   /** Lifetime of a picture whose task says nothing. */
@@ -20,19 +23,21 @@ export interface TaskRunnerOptions {
 }
 
 /**
- * Computes the results of a leased task that are not committed yet, all at once, and commits each as it is done.
+ * Reads the pictures that a leased task names, computes its results that are not committed yet, all at once, and commits
+ * each as it is done.
  *
  * The first failure stops the others, and is thrown when all have stopped. Does not end the lease.
  * @param signal stops the computation between two steps
  * @param onResult called after each result, committed or failed
  */
 export async function runTask(options: TaskRunnerOptions, lease: Lease, signal: AbortSignal, onResult: () => void): Promise<void> {
+  const request = await readImages(lease.record, options, signal)
   const failure = new AbortController()
   const anyStop = AbortSignal.any([signal, failure.signal])
   const open = lease.record.results.filter(({ index }) => !lease.committed.includes(index))
   const runs = open.map(async planned => {
     try {
-      await runResult(options, lease, planned, anyStop)
+      await runResult(options, lease, request, planned, anyStop)
     } catch (error) {
       if (!failure.signal.aborted) failure.abort(error)
     } finally {
@@ -43,10 +48,10 @@ export async function runTask(options: TaskRunnerOptions, lease: Lease, signal: 
   failure.signal.throwIfAborted()
 }
 
-async function runResult(options: TaskRunnerOptions, lease: Lease, planned: PlannedResult, signal: AbortSignal): Promise<void> {
+async function runResult(options: TaskRunnerOptions, lease: Lease, request: TaskRequest<EncodedImage>, planned: PlannedResult, signal: AbortSignal): Promise<void> {
   const { claims, slots, encode, store, imageTtlSeconds, now } = options
   const { key, output } = lease.record
-  const picture = await slots.use(() => generate(options, lease, planned, signal))
+  const picture = await slots.use(() => generate(options, lease, request, planned, signal))
   const bytes = await encode(picture, output.format, output.quality)
   signal.throwIfAborted()
   const { imageUUID, index, seed } = planned
@@ -57,9 +62,15 @@ async function runResult(options: TaskRunnerOptions, lease: Lease, planned: Plan
   await claims.commit(lease, result)
 }
 
-async function generate({ engine }: TaskRunnerOptions, { record, isRetry }: Lease, { imageUUID, seed }: PlannedResult, signal: AbortSignal): Promise<RgbImage> {
+async function generate(
+  { engine }: TaskRunnerOptions,
+  { record, isRetry }: Lease,
+  request: TaskRequest<EncodedImage>,
+  { imageUUID, seed }: PlannedResult,
+  signal: AbortSignal,
+): Promise<RgbImage> {
   signal.throwIfAborted()
   // A retry may start while the generation of the lease that was lost is still leaving the engine.
   const id = isRetry ? `${imageUUID}/retry` : imageUUID
-  return await engine.generate({ ...record.request, id, owner: record.key.account, seed }, signal)
+  return await engine.generate({ ...request, id, owner: record.key.account, seed }, signal)
 }

@@ -2,7 +2,7 @@ import { EngineError, EngineErrorCode } from '../../engine/index.ts'
 import type { Log } from '../log.ts'
 import type { Lease } from '../queue/contract.ts'
 import { toErrorBody } from './error-mapping.ts'
-import { Slots } from './slots.ts'
+import { Slots } from '../slots.ts'
 import { runTask } from './task-runner.ts'
 import type { TaskRunnerOptions } from './task-runner.ts'
 

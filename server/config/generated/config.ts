@@ -145,6 +145,14 @@ export interface Config {
      */
     readonly maxUnauthenticatedSocketsPerAddress: number
     /**
+     * Largest file of a picture that a task names.
+     */
+    readonly maxImageBytes: number
+    /**
+     * Most bytes of uploaded pictures, and of pictures sent inside tasks, that one account has in the store.
+     */
+    readonly maxImageBytesPerAccount: number
+    /**
      * Most sessions of an account that wait for their client.
      */
     readonly maxDetachedSessionsPerAccount: number
@@ -155,9 +163,25 @@ export interface Config {
      */
     readonly ttlSeconds: number
     /**
+     * How long a picture that was sent inside a task is kept; a task that waits longer fails.
+     */
+    readonly inlineTtlSeconds: number
+    /**
      * Time between two removals of expired pictures.
      */
     readonly sweepIntervalSeconds: number
+  }
+  readonly fetch: {
+    /**
+     * A picture whose URL does not give it within this time is given up.
+     */
+    readonly timeoutSeconds: number
+    /**
+     * Host, or host:port, that URLs of tasks may name although its address is private or its port unusual; the flag may be repeated.
+     *
+     * @maxItems 1000
+     */
+    readonly privateHosts: readonly string[]
   }
   readonly worker: {
     /**

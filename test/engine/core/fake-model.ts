@@ -2,7 +2,7 @@
 // between alone and batched is the engine's doing. The engine around it is the real one.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { StepLoopEngine } from '../../../engine/core/step-loop-engine.ts'
-import type { GenerationRequest } from '../../../engine/core/generation-request.ts'
+import type { DecodedRequest, GenerationRequest } from '../../../engine/core/generation-request.ts'
 import type { RunReport } from '../../../engine/engine.ts'
 import type { LoadedModel, ModelLoader } from '../../../engine/models/loaded-model.ts'
 import { EmbedsCache } from '../../../engine/pipelines/embeds-cache.ts'
@@ -33,7 +33,7 @@ export const fakeTokenizer = {
 }
 
 /** A first-order run whose every step takes a tenth of the model output off the sample. */
-export function fakeNoiseSchedulerRun({ totalSteps }: GenerationRequest): NoiseSchedulerRun {
+export function fakeNoiseSchedulerRun({ totalSteps }: DecodedRequest): NoiseSchedulerRun {
   return {
     timesteps: Array.from({ length: totalSteps }, (_, i) => 1000 - i),
     initNoiseSigma: 1,
@@ -225,7 +225,7 @@ export function fakeEngine({ maxRows = 8, warmUpRows, before, loadGate }: FakeEn
 }
 
 /** A small request; every field can be set. */
-export function request(id: string, fields: Partial<GenerationRequest> = {}): GenerationRequest {
+export function request<Image = never>(id: string, fields: Partial<GenerationRequest<Image>> = {}): GenerationRequest<Image> {
   return {
     id, owner: 'owner', model: 'fake:1@1', prompt: 'a cat', negativePrompt: '', width: 64, height: 64,
     totalSteps: 4, noiseScheduler: 'Default', guidanceScale: 5, clipSkip: 0, seed: 7, ...fields,

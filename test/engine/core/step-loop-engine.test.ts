@@ -1,6 +1,6 @@
 import t from 'tap'
 import { EngineError } from '../../../engine/engine-error.ts'
-import type { RgbImage } from '../../../engine/core/generation-request.ts'
+import type { DecodedRequest, RgbImage } from '../../../engine/core/generation-request.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import { fakeEngine, never, request, type BeforeRun } from './fake-model.ts'
 
@@ -11,7 +11,7 @@ function signalled<T = void>() {
   return { promise, resolve }
 }
 
-async function alone(fields: Parameters<typeof request>[1]): Promise<RgbImage> {
+async function alone(fields: Partial<DecodedRequest>): Promise<RgbImage> {
   const { engine } = fakeEngine()
   const image = await engine.generate(request('alone', fields), never)
   await engine.stop()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { GenerationRequest } from '../../../engine/core/generation-request.ts'
+import type { DecodedRequest } from '../../../engine/core/generation-request.ts'
 import { Generation } from '../../../engine/core/generation.ts'
 import { RowCaps } from '../../../engine/core/row-caps.ts'
 import type { WorkPlan } from '../../../engine/core/step-plan.ts'
@@ -20,14 +20,14 @@ function pipelineOf(model: string, costPerUnit = 1): Pipeline {
   }
 }
 
-function ready(id: string, fields: Partial<GenerationRequest> = {}, costPerUnit = 1): Generation {
+function ready(id: string, fields: Partial<DecodedRequest> = {}, costPerUnit = 1): Generation {
   const generation = new Generation(request(id, fields))
   generation.attach(pipelineOf(generation.request.model, costPerUnit))
   generation.image.catch(() => {})
   return generation
 }
 
-function stateOf(request: GenerationRequest): DenoiseState {
+function stateOf(request: DecodedRequest): DenoiseState {
   const embeds = { tokens: 0, data: new Float32Array() }
   return {
     request, conditioning: { promptEmbeds: embeds }, run: fakeNoiseSchedulerRun(request), noise: fakeNoiseSource(0),

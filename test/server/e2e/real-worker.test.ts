@@ -31,7 +31,7 @@ async function setUp(t: Test) {
     policy: { firstDelayMs: 1, maxDelayMs: 1, maxFailedStarts: 2, steadyAfterMs: 60_000, stalledAfterMs: 600_000 },
     settings: (device, worker) => ({
       worker, device, models: [models], warmUp: [model], threads: 1, weightsBudgetBytes: 2 ** 30, maxRows: 8, capacity: 8,
-      imageFolder: folder, imageTtlSeconds: 3600, logLevel: 'silent',
+      imageFolder: folder, imageTtlSeconds: 3600, fetch: { maxBytes: 2 ** 20, timeoutMs: 1000, privateHosts: [] }, logLevel: 'silent',
     }),
     onRun: (_, report) => {
       reports.push(report)

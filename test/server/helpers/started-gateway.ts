@@ -7,6 +7,9 @@ import type { GatewayLimits, GatewayOptions } from '../../../server/gateway/gate
 import { silentLog } from '../../../server/log.ts'
 import { createMetrics } from '../../../server/metrics.ts'
 import { MemoryQueue } from '../../../server/queue/memory-queue.ts'
+import { InputImageError } from '../../../server/storage/input-image-error.ts'
+import { InputImages } from '../../../server/storage/input-images.ts'
+import type { InputImageLimits } from '../../../server/storage/input-images.ts'
 import { createPriceTable } from '../../../server/tasks/price-table.ts'
 import { FakeWorker } from './fake-worker.ts'
 import { ManualClock } from './manual-clock.ts'
@@ -52,6 +55,8 @@ export const testLimits: GatewayLimits = {
   maxUnauthenticatedSocketsPerAddress: 500, wrongKeyBurst: 100, wrongKeysPerSecond: 1, maxPixelSteps: 1e10, requestMs: 30_000,
 }
 
+const testInputLimits: InputImageLimits = { maxImageBytes: 2 ** 20, maxBytesPerAccount: 4 * 2 ** 20, inlineTtlSeconds: 60, uploadTtlSeconds: 3600 }
+
 /** Starts a gateway; the caller stops it. */
 export async function startTestGateway({ limits, withoutWorker = false, bytes, ...options }: TestOptions = {}): Promise<StartedGateway> {
   const clock = new ManualClock()
@@ -61,9 +66,11 @@ export async function startTestGateway({ limits, withoutWorker = false, bytes, .
     leaseMs: 15_000, now: () => clock.now(),
   })
   const images = new MemoryImageStore(now)
+  const inputs = new InputImages({ store: images, secret: Buffer.alloc(32, 8), limits: testInputLimits, now })
   const worker = new FakeWorker({ queue, images, now, ...(bytes && { bytes }) })
   const gateway = await startGateway({
-    host: '127.0.0.1', port: 0, clock, queue, images, models: testRegistry,
+    host: '127.0.0.1', port: 0, clock, queue, images, inputs, models: testRegistry,
+    fetchImage: async () => { throw new InputImageError('unreachable', 'tests fetch nothing') },
     authenticator: { authenticate: key => key === keyA ? { account: 'a', keyId: 'ka' } : key === keyB ? { account: 'b', keyId: 'kb' } : undefined },
     prices: createPriceTable({ perImage: 0.001, perMegapixelStep: 0.0001 }),
     metrics: createMetrics(), log: silentLog, imageSecret: Buffer.alloc(32, 7), strictParameters: false, corsOrigins: ['*'], isReady: () => true,

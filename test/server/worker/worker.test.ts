@@ -35,7 +35,8 @@ function setUp(t: Test, options: Partial<WorkerOptions> = {}) {
   })
   const worker = new Worker({
     name: 'w', capacity: 4, imageTtlSeconds: 60, claims: queue, engine, encode: fakeEncode, now: () => 5_000, log: silentLog,
-    store: { put: async (image, bytes) => void stored.set(image.imageUUID, { image, bytes }) },
+    store: { put: async (image, bytes) => void stored.set(image.imageUUID, { image, bytes }), read: async uuid => stored.get(uuid) },
+    fetchImage: async () => { throw new Error('tests fetch nothing') },
     ...options,
   })
   const run = worker.run()
@@ -121,6 +122,7 @@ t.test('a store without space fails the task and the worker goes on', async t =>
       put: async () => {
         if (isFull) throw new StorageError('full', 'The image store has no space left', undefined)
       },
+      read: async () => undefined,
     },
   })
   const [refused, kept] = [makeTask(), makeTask()]
