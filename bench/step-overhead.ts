@@ -92,7 +92,7 @@ function createEmptyPipeline(): StableDiffusionPipeline {
   const rowsOf = (tensor: Tensor | undefined) => tensor?.dims[0] ?? 0
   const model: LoadedModel = {
     spec: { air: 'bench:1@1', type: 'checkpoint', name: 'bench', path: '/', defaults: {} },
-    contextSize, latentChannels: 4, latentFactor: 8, byteLength: 1e9,
+    contextSize, zerosEmptyPrompt: false, latentChannels: 4, latentFactor: 8, byteLength: 1e9,
     noiseSchedule: {
       className: 'PNDMScheduler', numTrainTimesteps: 1000, betaStart: 0.00085, betaEnd: 0.012, betaSchedule: 'scaled_linear',
       predictionType: 'epsilon', stepsOffset: 1, rescaleBetasZeroSnr: false, extra: { set_alpha_to_one: false, skip_prk_steps: true },

@@ -1,4 +1,4 @@
-import { innerProperties, type SchemaNode } from './schema-node.ts'
+import type { SchemaNode } from './schema-node.ts'
 
 /** One row of the task table. */
 export interface TaskTypeRow {
@@ -30,15 +30,11 @@ export function emitParameters(types: Readonly<Record<string, TaskTypeRow>>, tas
 }
 
 function tableOf(task: SchemaNode): object {
-  return { parameters: rulesOf(task.properties ?? {}), unsupported: task['x-unsupported'] ?? [] }
-}
-
-function rulesOf(properties: Readonly<Record<string, SchemaNode>>): object {
-  return Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, parameterOf(schema)]))
+  const parameters = Object.fromEntries(Object.entries(task.properties ?? {}).map(([name, schema]) => [name, parameterOf(schema)]))
+  return { parameters, unsupported: task['x-unsupported'] ?? [] }
 }
 
 function parameterOf(schema: SchemaNode): object {
-  const inner = innerProperties(schema)
   return {
     type: schema.type,
     minimum: schema.minimum,
@@ -55,6 +51,5 @@ function parameterOf(schema: SchemaNode): object {
     isAnyCase: schema['x-anyCase'],
     isAbsentWhenEmpty: schema['x-emptyIsAbsent'],
     isSecret: schema['x-secret'],
-    parameters: inner && rulesOf(inner),
   }
 }

@@ -13,6 +13,10 @@ export interface ClipTextConfig {
   readonly tokens: number
   readonly activation: Activation
   readonly layerNormEpsilon: number
+  /** Width of the pooled text's projection. */
+  readonly projectionWidth: number
+  /** The token whose state stands for the whole text: its first place counts, or that of a row's highest id. */
+  readonly pooledToken: number | 'highest'
 }
 
 /** Reads the `config.json` of a `CLIPTextModel`, with the defaults of transformers. Throws a ConfigError that names the key. */
@@ -30,5 +34,13 @@ export function parseClipTextConfig(config: Readonly<Record<string, unknown>>): 
     tokens: reader.size('max_position_embeddings', 77),
     activation: clipActivation(reader),
     layerNormEpsilon: reader.number('layer_norm_eps', 1e-5),
+    projectionWidth: reader.size('projection_dim', 512),
+    pooledToken: pooledToken(reader),
   }
+}
+
+/** Configurations before transformers 4.30 say 2, which is no end token: they were written for models that looked for the highest id. */
+function pooledToken(reader: ConfigReader): number | 'highest' {
+  const id = reader.number('eos_token_id', 49407)
+  return id === 2 ? 'highest' : id
 }

@@ -1,6 +1,8 @@
 import { createLayers } from '../graph/create-layers.ts'
 import type { LayersFactory } from '../graph/create-layers.ts'
+import { cast } from '../graph/common-nodes.ts'
 import { GraphBuilder } from '../graph/graph-builder.ts'
+import type { Value } from '../graph/graph-builder.ts'
 import type { Layers, Tokens } from '../graph/layers.ts'
 import type { Lowering, ModelGraph } from '../graph/model-graph.ts'
 import type { WeightSource } from '../weights/weight-source.ts'
@@ -12,15 +14,35 @@ import { NetworkWeights } from './network-weights.ts'
 /** Most layers from the end that a request may skip. */
 const MAX_SKIPPED_LAYERS = 2
 
+/** What a family takes of a text encoder. */
+export interface ClipTextOutputs {
+  /** Layers from the end that the model itself skips; what a request skips comes on top. */
+  readonly skippedLayers: number
+  /** Whether the states go through the final layer norm. */
+  readonly hasFinalNorm: boolean
+  /** Whether it takes the whole text as one projected vector too. */
+  readonly hasTextEmbeds: boolean
+}
+
+/** SD 1.x and SD 2.x: the last states, normed. (SD 2.x leaves the last layer out of the file.) */
+export const LAST_STATES: ClipTextOutputs = { skippedLayers: 0, hasFinalNorm: true, hasTextEmbeds: false }
+/** SDXL's first text encoder: the states before the last layer, as they are. */
+export const PENULTIMATE_STATES: ClipTextOutputs = { skippedLayers: 1, hasFinalNorm: false, hasTextEmbeds: false }
+/** SDXL's second text encoder gives the whole text as a vector besides. */
+export const PENULTIMATE_STATES_AND_TEXT: ClipTextOutputs = { ...PENULTIMATE_STATES, hasTextEmbeds: true }
+
 /**
- * CLIP's text encoder: `input_ids` int64 [rows, tokens] → `hidden_states_K` float32 [rows, tokens, width], the states
- * with the last K layers skipped, each through the final layer norm; K from 0 to 2, as far as there are layers.
+ * CLIP's text encoder: `input_ids` int64 [rows, tokens] → `hidden_states_K` float32 [rows, tokens, width], the states the
+ * family takes with K more layers skipped, K from 0 to 2 as far as there are layers; where the family takes it,
+ * `text_embeds` float32 [rows, projection width], the end token's last state, normed and projected.
  *
  * @param config the component's parsed `config.json`; a ConfigError names a value that is not supported
  * @param makeLayers for tests of a lowering
+ * @param wanted what the family takes
  */
 export function buildClipText(
   config: Readonly<Record<string, unknown>>, source: WeightSource, lowering: Lowering, makeLayers: LayersFactory = createLayers,
+  wanted: ClipTextOutputs = LAST_STATES,
 ): ModelGraph {
   const settings = parseClipTextConfig(config)
   const weights = new NetworkWeights(source, 'text_model.')
@@ -34,15 +56,30 @@ export function buildClipText(
     const name = `encoder.layers.${index}`
     states.push(graph.within(name, () => clipEncoderLayer(layers, weights.at(name), states[index] as Tokens, { ...settings, isCausal: true })))
   }
-  for (let skipped = 0; skipped <= Math.min(MAX_SKIPPED_LAYERS, settings.layers); skipped++) {
-    const state = states[settings.layers - skipped] as Tokens
-    const normed = layers.layerNorm(state, weights.norm('final_layer_norm', settings.width), settings.layerNormEpsilon)
-    graph.output(`hidden_states_${skipped}`, 'float32', ['rows', settings.tokens, settings.width], layers.fromTokens(normed))
+  // Asked for even where nothing takes it: the file has it. The graph leaves out what no output needs.
+  const finalNormWeights = weights.norm('final_layer_norm', settings.width)
+  const finalNorm = (tokens: Tokens): Tokens => layers.layerNorm(tokens, finalNormWeights, settings.layerNormEpsilon)
+  const last = settings.layers - wanted.skippedLayers
+  for (let skipped = 0; skipped <= Math.min(MAX_SKIPPED_LAYERS, last); skipped++) {
+    const state = states[last - skipped] as Tokens
+    const taken = layers.fromTokens(wanted.hasFinalNorm ? finalNorm(state) : state)
+    graph.output(`hidden_states_${skipped}`, 'float32', ['rows', settings.tokens, settings.width], taken)
+  }
+  if (wanted.hasTextEmbeds) {
+    const pooled = finalNorm(layers.pick(states.at(-1) as Tokens, pooledPlaces(graph, ids, settings)))
+    const projected = layers.linear(pooled, new NetworkWeights(source).matrix('text_projection', settings.width, settings.projectionWidth))
+    graph.output('text_embeds', 'float32', ['rows', settings.projectionWidth], cast(graph, projected.value, 'float32'))
   }
   return graph.build()
 }
 
-function embed(layers: Layers, weights: NetworkWeights, ids: Parameters<Layers['embedding']>[0], config: ClipTextConfig): Tokens {
+/** int64 [rows, 1]: where each row's end token is. In float32, because CUDA's ArgMax knows no whole numbers. */
+function pooledPlaces(graph: GraphBuilder, ids: Value, { pooledToken }: ClipTextConfig): Value {
+  const score = pooledToken === 'highest' ? ids : graph.node('Equal', [ids, graph.constant('int64', [], [pooledToken])], { type: 'bool' })
+  return graph.node('ArgMax', [cast(graph, score, 'float32')], { type: 'int64', attributes: { axis: { int: 1 }, keepdims: { int: 1 } } })
+}
+
+function embed(layers: Layers, weights: NetworkWeights, ids: Value, config: ClipTextConfig): Tokens {
   const picked = layers.embedding(ids, weights.tensor('token_embedding.weight', [config.vocabularySize, config.width]))
   return layers.addTable(picked, weights.tensor('position_embedding.weight', [config.tokens, config.width]))
 }

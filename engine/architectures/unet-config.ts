@@ -26,6 +26,16 @@ export interface UnetEncoderConfig {
   readonly timeWidth: number
   readonly isCosineFirst: boolean
   readonly frequencyShift: number
+  /** Present where the network is told the whole text and the picture's sizes besides the timestep. */
+  readonly added?: AddedConditions
+}
+
+/** SDXL's condition beside the timestep: a vector of the whole text, and a few numbers as sinusoids. */
+export interface AddedConditions {
+  /** Sinusoids of each number. */
+  readonly numberWidth: number
+  /** Width of the text's vector and of all sinusoids together. */
+  readonly width: number
 }
 
 /** What a UNet's `config.json` says. */
@@ -85,11 +95,23 @@ export function parseUnetEncoderConfig(reader: ConfigReader, config: Json): Unet
     timeWidth: reader.size('time_embedding_dim', first * TIME_WIDTH_FACTOR),
     isCosineFirst: reader.boolean('flip_sin_to_cos', true),
     frequencyShift: reader.number('freq_shift', 0),
+    ...addedConditions(reader),
   }
 }
 
 function levelChannels(reader: ConfigReader): readonly number[] {
   return reader.sizes('block_out_channels', [320, 640, 1280, 1280])
+}
+
+function addedConditions(reader: ConfigReader): { added?: AddedConditions } {
+  if (!reader.has('addition_embed_type')) return {}
+  reader.choice('addition_embed_type', ['text_time'], 'text_time')
+  for (const key of ['addition_time_embed_dim', 'projection_class_embeddings_input_dim']) {
+    if (!reader.has(key)) throw reader.error(key, 'must be there with addition_embed_type text_time')
+  }
+  const added = { numberWidth: reader.size('addition_time_embed_dim', 256), width: reader.size('projection_class_embeddings_input_dim', 2816) }
+  if (added.numberWidth % 2 !== 0) throw reader.error('addition_time_embed_dim', `must be even, not ${added.numberWidth}`)
+  return { added }
 }
 
 function levelReader(reader: ConfigReader, channels: readonly number[]): (index: number, hasAttention: boolean) => UnetLevel {
@@ -149,13 +171,15 @@ function refuseUnsupported(reader: ConfigReader): void {
   reader.refuse('attention_type', 'default')
   reader.refuse('class_embeddings_concat', false)
   for (const key of NULL_ONLY) reader.refuse(key)
+  if (!reader.has('addition_embed_type')) for (const key of ADDED_ONLY) reader.refuse(key)
   if (reader.has('norm_num_groups')) return
   reader.refuse('norm_num_groups')
 }
 
 const NULL_ONLY = [
   'num_attention_heads',
-  'reverse_transformer_layers_per_block', 'encoder_hid_dim', 'encoder_hid_dim_type', 'class_embed_type', 'addition_embed_type',
-  'addition_time_embed_dim', 'num_class_embeds', 'time_embedding_act_fn', 'timestep_post_act', 'time_cond_proj_dim',
-  'projection_class_embeddings_input_dim', 'cross_attention_norm',
+  'reverse_transformer_layers_per_block', 'encoder_hid_dim', 'encoder_hid_dim_type', 'class_embed_type',
+  'num_class_embeds', 'time_embedding_act_fn', 'timestep_post_act', 'time_cond_proj_dim', 'cross_attention_norm',
 ] as const
+/** Keys that mean something with an `addition_embed_type` alone. */
+const ADDED_ONLY = ['addition_time_embed_dim', 'projection_class_embeddings_input_dim'] as const

@@ -2,7 +2,7 @@ import type { GraphBuilder, Value } from '../graph/graph-builder.ts'
 import type { FeatureMap, Layers, Tokens } from '../graph/layers.ts'
 import type { NetworkWeights } from './network-weights.ts'
 import { resnet } from './resnet.ts'
-import { timeEmbedding } from './time-embedding.ts'
+import { embedding, sinusoids } from './time-embedding.ts'
 import { transformer } from './transformer.ts'
 import type { Context } from './transformer.ts'
 import type { UnetEncoderConfig, UnetLevel } from './unet-config.ts'
@@ -15,6 +15,8 @@ export interface UnetInputs {
   /** float32 [rows] */
   readonly timestep: Value
   readonly context: Context
+  /** Present where the network is told these too. */
+  readonly added?: { readonly textEmbeds: Value; readonly timeIds: Value }
 }
 
 /** What every block of a UNet needs. */
@@ -38,23 +40,50 @@ export function unetSample(graph: GraphBuilder, { inChannels }: UnetEncoderConfi
   return graph.input('sample', 'float32', ['rows', inChannels, 'h', 'w'])
 }
 
-/** Adds the inputs that every row of a UNet has beside its sample: `timestep`, `encoder_hidden_states` and `encoder_attention_bias`. */
-export function unetInputs(graph: GraphBuilder, layers: Layers, sample: Value, { inChannels, contextWidth }: UnetEncoderConfig): UnetInputs {
+/**
+ * Adds the inputs that every row of a UNet has beside its sample: `timestep`, `encoder_hidden_states` and
+ * `encoder_attention_bias`, and where the network takes them `text_embeds` and `time_ids`.
+ */
+export function unetInputs(graph: GraphBuilder, layers: Layers, sample: Value, config: UnetEncoderConfig): UnetInputs {
+  const { inChannels, contextWidth } = config
   const timestep = graph.input('timestep', 'float32', ['rows'])
   const states = graph.input('encoder_hidden_states', 'float32', ['rows', 'tokens', contextWidth])
   const bias = graph.input('encoder_attention_bias', 'float32', ['rows', 1, 1, 'tokens'])
-  return { sample, channels: inChannels, timestep, context: { states: layers.tokens(states, contextWidth), mask: layers.contextMask(bias) } }
+  const context = { states: layers.tokens(states, contextWidth), mask: layers.contextMask(bias) }
+  return { sample, channels: inChannels, timestep, context, ...(config.added && { added: addedInputs(graph) }) }
+}
+
+function addedInputs(graph: GraphBuilder): Required<UnetInputs>['added'] {
+  return {
+    textEmbeds: graph.input('text_embeds', 'float32', ['rows', 'text_width']),
+    timeIds: graph.input('time_ids', 'float32', ['rows', 'time_ids']),
+  }
 }
 
 /** A network's parts over the inputs it may share with others. */
 export function unetParts<Config extends UnetEncoderConfig>(
-  graph: GraphBuilder, layers: Layers, weights: NetworkWeights, config: Config, { timestep, context }: UnetInputs,
+  graph: GraphBuilder, layers: Layers, weights: NetworkWeights, config: Config, inputs: UnetInputs,
 ): UnetParts<Config> {
-  const time = timeEmbedding(graph, layers, weights.at('time_embedding'), timestep, {
-    width: firstChannels(config), outWidth: config.timeWidth,
-    isCosineFirst: config.isCosineFirst, frequencyShift: config.frequencyShift,
-  })
-  return { graph, layers, weights, config, time, context }
+  return { graph, layers, weights, config, time: condition(graph, layers, weights, config, inputs), context: inputs.context }
+}
+
+/** silu of what is told of the timestep, the whole text and the sizes, which is what every residual block begins with. */
+function condition(
+  graph: GraphBuilder, layers: Layers, weights: NetworkWeights, config: UnetEncoderConfig, { timestep, added: inputs }: UnetInputs,
+): Tokens {
+  const { timeWidth, isCosineFirst, frequencyShift, added } = config
+  const width = firstChannels(config)
+  const steps = layers.tokens(sinusoids(graph, timestep, { width, isCosineFirst, frequencyShift }), width)
+  const time = embedding(layers, weights.at('time_embedding'), steps, timeWidth)
+  if (!added || !inputs) return layers.activation(time, 'silu')
+
+  const { textEmbeds, timeIds } = inputs
+  const numbers = sinusoids(graph, graph.node('Reshape', [timeIds, graph.integers(-1)]), { width: added.numberWidth, isCosineFirst, frequencyShift })
+  const rows = graph.node('Shape', [textEmbeds], { type: 'int64', attributes: { start: { int: 0 }, end: { int: 1 } } })
+  const shape = graph.node('Concat', [rows, graph.integers(-1)], { attributes: { axis: { int: 0 } } })
+  const joined = graph.node('Concat', [textEmbeds, graph.node('Reshape', [numbers, shape])], { attributes: { axis: { int: 1 } } })
+  const told = embedding(layers, weights.at('add_embedding'), layers.tokens(joined, added.width), timeWidth)
+  return layers.activation(layers.addTokens(time, told), 'silu')
 }
 
 /** The convolution that begins the way down. */

@@ -13,10 +13,11 @@ import { parseUnetConfig } from './unet-config.ts'
 import type { UnetConfig } from './unet-config.ts'
 
 /**
- * The denoising network of the SD 1.x and 2.x families and of any configuration of that shape.
+ * The denoising network of the SD 1.x, 2.x and SDXL families and of any configuration of that shape.
  *
  * `sample` float32 [rows, channels, h, w], `timestep` float32 [rows], `encoder_hidden_states` float32 [rows, tokens, width],
- * `encoder_attention_bias` float32 [rows, 1, 1, tokens] → `out_sample` float32 [rows, channels, h, w].
+ * `encoder_attention_bias` float32 [rows, 1, 1, tokens], and with SDXL `text_embeds` float32 [rows, text width] and
+ * `time_ids` float32 [rows, ids] → `out_sample` float32 [rows, channels, h, w].
  *
  * ControlNets are drawn into the same graph, so that what they give the UNet never leaves the device; each adds the
  * inputs that `addControl` names. Without any the graph is the plain one.

@@ -54,6 +54,10 @@ export class GraphBuilder {
     if (product(shape) !== product(ref.shape)) {
       throw new Error(`a weight of shape [${ref.shape.join(', ')}] cannot be seen as [${shape.join(', ')}]`)
     }
+    if (ref.isTransposed) {
+      const stored = this.weight({ ...ref, isTransposed: false, shape: ref.shape.toReversed() })
+      return this.node('Transpose', [stored], { attributes: { perm: { ints: [1, 0] } } })
+    }
     const key = `${ref.file}:${ref.offset}:${shape.join('x')}`
     const known = this.#weights.get(key)
     if (known) return known.value
@@ -114,7 +118,9 @@ export class GraphBuilder {
   }
 
   build(): ModelGraph {
-    const weights = [...this.#weights.values()]
+    const { nodes, names } = this.#needed()
+    const weights = [...this.#weights.values()].filter(({ value }) => names.has(value.name))
+    const constants = [...this.#constants.values()].filter(({ name }) => names.has(name))
     const weightsFolder = commonFolder(weights.map(({ ref }) => ref.file))
     const external = weights.map(({ value, ref }): OnnxInitializer => ({
       name: value.name,
@@ -124,12 +130,23 @@ export class GraphBuilder {
     }))
     const bytes = encodeOnnxModel({
       name: this.#name,
-      nodes: this.#nodes,
-      initializers: [...external, ...this.#constants.values()],
+      nodes,
+      initializers: [...external, ...constants],
       inputs: this.#inputs.map(({ dtype, ...rest }) => ({ ...rest, type: dtype })),
       outputs: this.#outputs.map(({ dtype, ...rest }) => ({ ...rest, type: dtype })),
     })
     return { name: this.#name, bytes, weightsFolder, inputs: this.#inputs, outputs: this.#outputs }
+  }
+
+  /** The nodes that an output needs, in order, and the names they take: what is left of a network may end in nothing. */
+  #needed(): { readonly nodes: readonly OnnxNode[]; readonly names: ReadonlySet<string> } {
+    const names = new Set(this.#outputs.map(({ name }) => name))
+    const nodes = this.#nodes.toReversed().filter(({ inputs, outputs }) => {
+      if (!outputs.some(name => names.has(name))) return false
+      for (const name of inputs) names.add(name)
+      return true
+    })
+    return { nodes: nodes.toReversed(), names }
   }
 }
 

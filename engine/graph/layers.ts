@@ -109,6 +109,9 @@ export interface TokenLayers {
   /** The first token of each row. */
   firstToken(tokens: Tokens): Tokens
 
+  /** One token of each row: places int64 [rows, 1]. */
+  pick(tokens: Tokens, places: Value): Tokens
+
   linear(tokens: Tokens, weights: LinearWeights): Tokens
   layerNorm(tokens: Tokens, weights: NormWeights, epsilon: number): Tokens
   activation(tokens: Tokens, kind: Activation): Tokens

@@ -47,6 +47,8 @@ export function createTokenLayers(context: LayerContext, splitGelu?: SplitGelu):
       return tokens(graph.node('Gather', [graph.weight(table), indices]), table.shape[1] ?? 0)
     },
 
+    pick: (input, places) => tokens(graph.node('GatherND', [perRow(input), places], { attributes: { batch_dims: { int: 1 } } }), input.width),
+
     addTable: (input, table) => tokens(graph.node('Add', [perRow(input), computedWeight(context, table)]), input.width),
 
     fixedTokens(table, width) {

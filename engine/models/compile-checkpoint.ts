@@ -7,6 +7,8 @@ import { parseVaeConfig } from '../architectures/vae-config.ts'
 import type { Lowering, ModelGraph } from '../graph/model-graph.ts'
 import { COMPONENT_LABELS, textEncodersOf } from '../weights/component-names.ts'
 import type { TensorSource } from '../weights/tensor-source.ts'
+import { addedInputsOf } from './added-inputs.ts'
+import { FAMILY_TEXT_ENCODERS } from './family-text-encoders.ts'
 import type { TokenizerFiles } from './loaded-model.ts'
 import { ModelError } from './model-error.ts'
 import type { Checkpoint } from './open-checkpoint.ts'
@@ -27,10 +29,10 @@ export interface CompiledCheckpoint {
  */
 export function compileCheckpoint(checkpoint: Checkpoint, lowering: Lowering): CompiledCheckpoint {
   checkFit(checkpoint)
-  const { configs, weights, strangers } = checkpoint
+  const { family, configs, weights, strangers } = checkpoint
   const graphs = {
     textEncoders: textEncodersOf(configs).map(([component, config]) => {
-      return buildClipText(config, weights[component] as TensorSource, lowering)
+      return buildClipText(config, weights[component] as TensorSource, lowering, undefined, FAMILY_TEXT_ENCODERS[family][component])
     }),
     unet: buildUnet(configs.unet, weights.unet, lowering),
     vaeDecoder: buildVaeDecoder(configs.vae, weights.vae, lowering),
@@ -49,6 +51,7 @@ function checkFit({ configs, tokenizers }: Checkpoint): void {
   }
   const stateWidth = texts.reduce((sum, [, { width }]) => sum + width, 0)
   expect('the text encoder gives states of another width than the unet takes', stateWidth, unet.contextWidth)
+  addedInputsOf(configs)
   expect('the vae has other latent channels than the unet takes', vae.latentChannels, unet.inChannels)
   expect('the unet takes other latent channels than it gives', unet.inChannels, unet.outChannels)
   for (const [component, text] of texts) {

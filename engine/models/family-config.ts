@@ -8,12 +8,21 @@ import { readFloats } from './read-floats.ts'
 /** A family's published configuration files in one. */
 export interface FamilyConfig {
   readonly unet: JsonObject
-  readonly text_encoder: JsonObject
+  readonly text_encoder?: JsonObject
+  readonly text_encoder_2?: JsonObject
   readonly vae: JsonObject
   readonly scheduler: JsonObject
-  readonly tokenizer: { readonly pad_token: string; readonly model_max_length: number }
+  readonly tokenizer?: TokenizerConfig
+  readonly tokenizer_2?: TokenizerConfig
+  readonly model_index?: JsonObject
 }
 
+export interface TokenizerConfig {
+  readonly pad_token: string
+  readonly model_max_length: number
+}
+
+const FILES: Readonly<Record<ModelFamily, string>> = { sd1: 'sd1', sd2: 'sd2', sdxl: 'sdxl', sdxlRefiner: 'sdxl-refiner' }
 const STATISTIC_TENSOR = 'model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias'
 const V_PREDICTION_DEVIATION = 0.09
 
@@ -21,8 +30,8 @@ const V_PREDICTION_DEVIATION = 0.09
  * The published configuration for a single-file checkpoint of a family.
  *
  * What its network predicts is not in its shapes. It is taken from the file's `modelspec.prediction_type`, else from the
- * marker tensors `v_pred` and `ztsnr` that some tools write. Without either, SD 1.x predicts the noise (as published), and
- * SD 2.x is told by one bias that spreads wider in the v-prediction models, a rule of thumb other programs rely on too.
+ * marker tensors `v_pred` and `ztsnr` that some tools write. Without either, SD 1.x and SDXL predict the noise (as published),
+ * and SD 2.x is told by one bias that spreads wider in the v-prediction models, a rule of thumb other programs rely on too.
  * A `config` folder overrules all of this.
  */
 export async function familyConfig(
@@ -31,7 +40,7 @@ export async function familyConfig(
   metadata: ReadonlyMap<string, string>,
 ): Promise<FamilyConfig> {
   const isVPrediction = await predictsVelocity(family, tensors, metadata)
-  const file = family === 'sd1' ? 'sd1' : isVPrediction ? 'sd2' : 'sd2-base'
+  const file = family === 'sd2' && !isVPrediction ? 'sd2-base' : FILES[family]
   const config = parseJsonObject(
     (await readPackageAsset(`engine/models/families/${file}.json`)).toString(),
     `${file}.json`,

@@ -4,6 +4,7 @@ import { parseVaeConfig } from '../architectures/vae-config.ts'
 import type { Lowering, ModelGraph } from '../graph/model-graph.ts'
 import type { ModelSession, Runtime } from '../runtime/model-session.ts'
 import { mapComponents, textEncodersOf } from '../weights/component-names.ts'
+import { addedInputsOf } from './added-inputs.ts'
 import { compileCheckpoint } from './compile-checkpoint.ts'
 import { heldBytes } from './held-bytes.ts'
 import type { LoadedModel, LoadedTextEncoder, TokenizerFiles } from './loaded-model.ts'
@@ -60,10 +61,12 @@ async function openAll(runtime: Runtime, graphs: readonly ModelGraph[]): Promise
 function describe({
   configs,
   noiseSchedule,
-}: Checkpoint): Pick<LoadedModel, 'contextSize' | 'latentChannels' | 'latentFactor' | 'noiseSchedule'> {
+  zerosEmptyPrompt,
+}: Checkpoint): Pick<LoadedModel, 'contextSize' | 'added' | 'zerosEmptyPrompt' | 'latentChannels' | 'latentFactor' | 'noiseSchedule'> {
   const { contextWidth } = parseUnetConfig(configs.unet)
   const { latentChannels, latentFactor } = parseVaeConfig(configs.vae)
-  return { noiseSchedule, contextSize: contextWidth, latentChannels, latentFactor }
+  const added = addedInputsOf(configs)
+  return { noiseSchedule, zerosEmptyPrompt, contextSize: contextWidth, ...(added && { added }), latentChannels, latentFactor }
 }
 
 function describeTextEncoders({ configs, tokenizers }: Checkpoint): readonly Omit<LoadedTextEncoder, 'session'>[] {

@@ -23,8 +23,17 @@ export interface LoadedTextEncoder {
    * `input_ids` int64 [rows, 77] → `hidden_states_0`, `_1`, `_2` float32 [rows, 77, width]:
    * the states the UNet takes with 0, 1 or 2 layers skipped on top of the model's own choice.
    * A model of fewer layers lacks the higher outputs.
+   * SDXL's second one also → `text_embeds` float32 [rows, added.textEmbedsSize].
    */
   readonly session: ModelSession
+}
+
+/** What a UNet is told besides the timestep and the prompt's states, one vector of each a row (SDXL). */
+export interface AddedInputs {
+  /** Numbers of `text_embeds`, the last text encoder's vector of the whole text. */
+  readonly textEmbedsSize: number
+  /** What `time_ids` holds: six sizes; or four and an aesthetic score, as the refiner was trained with. */
+  readonly timeIds: 'sizes' | 'sizesAndScore'
 }
 
 /** A checkpoint whose components are open on a device. */
@@ -34,6 +43,10 @@ export interface LoadedModel {
   readonly textEncoders: readonly LoadedTextEncoder[]
   /** Width of the UNet's context. */
   readonly contextSize: number
+  /** Present where the UNet has these inputs. */
+  readonly added?: AddedInputs
+  /** Whether no negative prompt means zeros (SDXL) instead of the states of an empty text. */
+  readonly zerosEmptyPrompt: boolean
   /** Latent channels of the VAE, 4 in the SD families. */
   readonly latentChannels: number
   /** Pixels a latent cell stands for along one side, 8 in the SD families. */
@@ -42,6 +55,7 @@ export interface LoadedModel {
   /**
    * `sample` float32 [rows, channels, h, w], `timestep` float32 [rows], `encoder_hidden_states` float32 [rows, tokens, contextSize],
    * `encoder_attention_bias` float32 [rows, 1, 1, tokens] (0, or a large negative number for tokens a row does not have)
+   * and, where `added` is there, `text_embeds` float32 [rows, textEmbedsSize], `time_ids` float32 [rows, 6 or 5]
    * → `out_sample` float32 [rows, channels, h, w].
    */
   readonly unet: ModelSession

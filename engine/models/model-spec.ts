@@ -10,7 +10,7 @@ export const ModelType = {
 export type ModelType = (typeof ModelType)[keyof typeof ModelType]
 
 /** Architectures the engine can compile. */
-export type ModelFamily = 'sd1' | 'sd2'
+export type ModelFamily = 'sd1' | 'sd2' | 'sdxl' | 'sdxlRefiner'
 
 /** Values a request takes from its model where it says nothing itself. */
 export interface ModelDefaults {

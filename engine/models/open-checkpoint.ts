@@ -8,16 +8,18 @@ import type { StoredTensors } from '../weights/stored-tensor.ts'
 import type { TensorSource } from '../weights/tensor-source.ts'
 import type { NoiseScheduleConfig } from '../schedulers/noise-scheduler.ts'
 import { CLIP_VOCABULARY_SIZE, clipTokenizer } from './clip-tokenizer.ts'
-import { familyOfConfig, familyOfTensors } from './detect-family.ts'
+import { familyOfConfig, familyOfTensors, refuseOtherPipelines } from './detect-family.ts'
 import { familyConfig } from './family-config.ts'
+import type { TokenizerConfig } from './family-config.ts'
 import { readJsonFile } from './json-file.ts'
 import type { JsonObject } from './json-file.ts'
 import type { TokenizerFiles } from './loaded-model.ts'
 import { ModelError } from './model-error.ts'
+import { FAMILY_TEXT_ENCODERS } from './family-text-encoders.ts'
 import type { ModelFamily } from './model-spec.ts'
 import { parseNoiseSchedule } from './noise-schedule.ts'
 import { singleFileLayout } from './single-file-layout.ts'
-import { readTokenizerFolder } from './tokenizer-folder.ts'
+import { TOKENIZER_FOLDERS, readTokenizerFolder } from './tokenizer-folder.ts'
 
 /** Everything of a checkpoint but its weights' bytes: configurations, tokenizer, and where each tensor lies. */
 export interface Checkpoint {
@@ -27,6 +29,8 @@ export interface Checkpoint {
   readonly noiseSchedule: NoiseScheduleConfig
   /** One for each text encoder. */
   readonly tokenizers: Readonly<Partial<Record<TextEncoderComponent, TokenizerFiles>>>
+  /** Whether no negative prompt means zeros instead of the states of an empty text. */
+  readonly zerosEmptyPrompt: boolean
   readonly weights: Components<TensorSource>
   /** Tensors of the file that belong to no component and are not known to be ignorable. */
   readonly strangers: readonly string[]
@@ -59,12 +63,17 @@ async function openSingleFile(path: string, configPath: string | undefined): Pro
 
 async function describeTensors(tensors: StoredTensors, metadata: ReadonlyMap<string, string>): Promise<Description> {
   const family = familyOfTensors(tensors)
-  const { unet, vae, text_encoder, scheduler, tokenizer } = await familyConfig(family, tensors, metadata)
+  const published = await familyConfig(family, tensors, metadata)
+  const { unet, vae, scheduler, model_index = {} } = published
   return {
     family,
-    configs: { text_encoder, unet, vae },
+    configs: { ...(await perTextEncoder(family, component => published[component] as JsonObject)), unet, vae },
     noiseSchedule: parseNoiseSchedule(scheduler),
-    tokenizers: { text_encoder: await clipTokenizer(tokenizer.pad_token, tokenizer.model_max_length) },
+    tokenizers: await perTextEncoder(family, component => {
+      const { pad_token, model_max_length } = published[TOKENIZER_FOLDERS[component]] as TokenizerConfig
+      return clipTokenizer(pad_token, model_max_length)
+    }),
+    zerosEmptyPrompt: zerosEmptyPrompt(family, model_index),
   }
 }
 
@@ -74,26 +83,44 @@ async function describeFolder(folder: string): Promise<Description> {
   const modelIndex = names.includes('model_index.json') ? await json('model_index.json') : {}
   if (!names.includes('unet')) {
     // Other architectures have a transformer in its place; the index says which.
-    if (modelIndex['_class_name'] !== undefined) familyOfConfig(modelIndex, {})
+    refuseOtherPipelines(modelIndex)
     throw new ModelError(`${basename(folder)} is not a diffusers folder: it has no unet folder`)
   }
   const unet = await json('unet', 'config.json')
-  const family = familyOfConfig(modelIndex, unet)
-  const [textEncoder, vae, scheduler] = await Promise.all([
-    json('text_encoder', 'config.json'),
+  const family = familyOfConfig(modelIndex, unet, names.includes('text_encoder'))
+  const [texts, vae, scheduler] = await Promise.all([
+    perTextEncoder(family, component => json(component, 'config.json')),
     json('vae', 'config.json'),
     json('scheduler', 'scheduler_config.json'),
   ])
   return {
     family,
-    configs: { text_encoder: textEncoder, unet, vae },
+    configs: { ...texts, unet, vae },
     noiseSchedule: parseNoiseSchedule(scheduler),
-    tokenizers: { text_encoder: (await readTokenizerFolder(folder)) ?? (await defaultTokenizer(family, textEncoder)) },
+    tokenizers: await perTextEncoder(family, async component => {
+      const name = TOKENIZER_FOLDERS[component]
+      return (await readTokenizerFolder(folder, name)) ?? defaultTokenizer(family, component, texts[component]?.['vocab_size'])
+    }),
+    zerosEmptyPrompt: zerosEmptyPrompt(family, modelIndex),
   }
 }
 
-async function defaultTokenizer(family: ModelFamily, textEncoder: JsonObject): Promise<TokenizerFiles> {
-  if (textEncoder['vocab_size'] !== CLIP_VOCABULARY_SIZE)
-    throw new ModelError("the tokenizer folder is not there, and the text encoder's vocabulary is not CLIP's")
-  return clipTokenizer(family === 'sd2' ? '!' : '<|endoftext|>', 77)
+function defaultTokenizer(family: ModelFamily, component: TextEncoderComponent, vocabularySize: unknown): Promise<TokenizerFiles> {
+  if (vocabularySize !== CLIP_VOCABULARY_SIZE)
+    throw new ModelError(`the ${TOKENIZER_FOLDERS[component]} folder is not there, and the text encoder's vocabulary is not CLIP's`)
+  return clipTokenizer(family === 'sd2' || component === 'text_encoder_2' ? '!' : '<|endoftext|>', 77)
+}
+
+/** diffusers' pipelines of the XL families do so unless the index says otherwise; the others know nothing of it. */
+function zerosEmptyPrompt(family: ModelFamily, modelIndex: JsonObject): boolean {
+  return 'text_encoder_2' in FAMILY_TEXT_ENCODERS[family] && modelIndex['force_zeros_for_empty_prompt'] !== false
+}
+
+/** Makes something for each text encoder of a family. */
+async function perTextEncoder<T>(
+  family: ModelFamily,
+  make: (component: TextEncoderComponent) => T | Promise<T>,
+): Promise<Readonly<Partial<Record<TextEncoderComponent, T>>>> {
+  const components = Object.keys(FAMILY_TEXT_ENCODERS[family]) as readonly TextEncoderComponent[]
+  return Object.fromEntries(await Promise.all(components.map(async component => [component, await make(component)] as const)))
 }

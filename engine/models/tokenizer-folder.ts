@@ -2,30 +2,35 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MAX_VOCABULARY_BYTES, readJsonFile, readTextFile } from './json-file.ts'
 import type { JsonObject } from './json-file.ts'
+import type { TextEncoderComponent } from '../weights/component-names.ts'
 import type { TokenizerFiles } from './loaded-model.ts'
 import { ModelError } from './model-error.ts'
 
 const DEFAULT_PAD_TOKEN = '<|endoftext|>'
 const DEFAULT_MAX_LENGTH = 77
 
+/** The tokenizer's folder beside each text encoder's. */
+export const TOKENIZER_FOLDERS = { text_encoder: 'tokenizer', text_encoder_2: 'tokenizer_2' } as const
+type TokenizerFolder = (typeof TOKENIZER_FOLDERS)[TextEncoderComponent]
+
 /**
- * Reads the `tokenizer` folder of a diffusers folder: `vocab.json` and `merges.txt`, or the one `tokenizer.json` of newer
+ * Reads a tokenizer folder of a diffusers folder: `vocab.json` and `merges.txt`, or the one `tokenizer.json` of newer
  * releases. Returns undefined when there is no such folder; throws a ModelError when it cannot be used.
  */
-export async function readTokenizerFolder(modelFolder: string): Promise<TokenizerFiles | undefined> {
-  const folder = join(modelFolder, 'tokenizer')
+export async function readTokenizerFolder(modelFolder: string, label: TokenizerFolder = 'tokenizer'): Promise<TokenizerFiles | undefined> {
+  const folder = join(modelFolder, label)
   const names = await readdir(folder).catch(() => undefined)
   if (!names) return undefined
   const json = (name: string): Promise<JsonObject> =>
-    readJsonFile(join(folder, name), modelFolder, `tokenizer/${name}`, MAX_VOCABULARY_BYTES)
+    readJsonFile(join(folder, name), modelFolder, `${label}/${name}`, MAX_VOCABULARY_BYTES)
   const config = names.includes('tokenizer_config.json') ? await json('tokenizer_config.json') : {}
   const special = names.includes('special_tokens_map.json') ? await json('special_tokens_map.json') : {}
   const tables = names.includes('vocab.json')
     ? {
-        vocabulary: vocabularyOf(await json('vocab.json'), 'tokenizer/vocab.json'),
-        merges: parseMerges(await readTextFile(join(folder, 'merges.txt'), modelFolder, 'tokenizer/merges.txt', MAX_VOCABULARY_BYTES)),
+        vocabulary: vocabularyOf(await json('vocab.json'), `${label}/vocab.json`),
+        merges: parseMerges(await readTextFile(join(folder, 'merges.txt'), modelFolder, `${label}/merges.txt`, MAX_VOCABULARY_BYTES), label),
       }
-    : tablesOf(await json('tokenizer.json'))
+    : tablesOf(await json('tokenizer.json'), label)
   const padToken = padTokenOf(config, special)
   if (!Object.hasOwn(tables.vocabulary, padToken))
     throw new ModelError(`the tokenizer's padding token ${JSON.stringify(padToken)} is not in its vocabulary`)
@@ -52,25 +57,25 @@ function padTokenOf(config: JsonObject, special: JsonObject): string {
   return DEFAULT_PAD_TOKEN
 }
 
-function parseMerges(text: string): readonly string[] {
+function parseMerges(text: string, label: TokenizerFolder): readonly string[] {
   const merges = text
     .split('\n')
     .map(line => line.trimEnd())
     .filter(line => line !== '' && !line.startsWith('#version'))
-  return checkedMerges(merges, 'tokenizer/merges.txt')
+  return checkedMerges(merges, `${label}/merges.txt`)
 }
 
 /** Vocabulary and merges of a `tokenizer.json`; special tokens stand apart there, merges as texts or as pairs. */
-function tablesOf(file: JsonObject): Pick<TokenizerFiles, 'vocabulary' | 'merges'> {
+function tablesOf(file: JsonObject, label: TokenizerFolder): Pick<TokenizerFiles, 'vocabulary' | 'merges'> {
   const model = file['model'] as JsonObject | undefined
   const merges = model?.['merges']
-  if (model?.['type'] !== 'BPE' || !Array.isArray(merges)) throw new ModelError('tokenizer/tokenizer.json is not a byte-pair tokenizer')
+  if (model?.['type'] !== 'BPE' || !Array.isArray(merges)) throw new ModelError(`${label}/tokenizer.json is not a byte-pair tokenizer`)
   const added = Array.isArray(file['added_tokens']) ? (file['added_tokens'] as JsonObject[]) : []
   const extra = Object.fromEntries(added.map(({ content, id }) => [content, id]))
   const texts = merges.map(merge => (Array.isArray(merge) ? merge.join(' ') : String(merge)))
   return {
-    vocabulary: vocabularyOf({ ...(model['vocab'] as JsonObject | undefined), ...extra }, 'tokenizer/tokenizer.json'),
-    merges: checkedMerges(texts, 'tokenizer/tokenizer.json'),
+    vocabulary: vocabularyOf({ ...(model['vocab'] as JsonObject | undefined), ...extra }, `${label}/tokenizer.json`),
+    merges: checkedMerges(texts, `${label}/tokenizer.json`),
   }
 }
 

@@ -7,6 +7,15 @@ export interface PromptEmbeds {
   readonly tokens: number
   /** Row-major [tokens, contextSize]. */
   readonly data: Float32Array
+  /** For UNets that take these. */
+  readonly added?: AddedConditions
+}
+
+/** What SDXL's UNet is told of a row besides its timestep and the prompt's states. */
+export interface AddedConditions {
+  /** The prompt as one vector: that of its first chunk. */
+  readonly textEmbeds: Float32Array
+  readonly timeIds: Float32Array
 }
 
 /** Text conditioning of one generation. */

@@ -2,11 +2,12 @@ import type { DecodedRequest } from '../core/generation-request.ts'
 import { EngineError } from '../engine-error.ts'
 import type { LoadedModel, LoadedTextEncoder } from '../models/loaded-model.ts'
 import type { PromptTokenizer } from '../prompts/prompt-tokenizer.ts'
-import type { EmbedsCache } from './embeds-cache.ts'
+import type { ChunkEmbeds, EmbedsCache } from './embeds-cache.ts'
 import { hasGuidance } from './has-guidance.ts'
 import type { NetworkRunner } from './network-runner.ts'
 import { outputData } from './output-data.ts'
 import type { Conditioning, PromptEmbeds } from './pipeline.ts'
+import { timeIds } from './time-ids.ts'
 
 /** What a prompt encoder works with. */
 export interface PromptEncoderOptions {
@@ -37,8 +38,11 @@ type ChunkedPrompt = readonly (readonly Chunk[])[]
 
 interface ChunkedPrompts {
   readonly prompt: ChunkedPrompt
-  readonly negativePrompt?: ChunkedPrompt
+  readonly negativePrompt?: ChunkedPrompt | 'zeros'
 }
+
+/** A prompt's states, and its vector from text encoders that give one. */
+type EncodedPrompt = Omit<PromptEmbeds, 'added'> & Pick<ChunkEmbeds, 'textEmbeds'>
 
 /** Turns prompts into text encoder states: each distinct chunk is encoded once, many in one run. */
 export class PromptEncoder {
@@ -51,7 +55,7 @@ export class PromptEncoder {
   /** Encodes the prompts of all requests. Throws an EngineError that names `clipSkip` when the model has too few layers. */
   async encode(requests: readonly DecodedRequest[], maxRows: number): Promise<readonly Conditioning[]> {
     const prompts = requests.map((request) => this.#chunk(request))
-    const embeds = new Map<string, Float32Array>()
+    const embeds = new Map<string, ChunkEmbeds>()
     const missing = this.#lookUp(requests, prompts, embeds)
     for (const encoder of this.#options.model.textEncoders.keys()) {
       const chunks = missing.filter((chunk) => chunk.encoder === encoder)
@@ -59,9 +63,12 @@ export class PromptEncoder {
         await this.#encodeChunks(encoder, chunks.slice(from, from + maxRows), embeds)
       }
     }
-    return prompts.map(({ prompt, negativePrompt }) => {
-      const promptEmbeds = this.#join(prompt, embeds)
-      return negativePrompt === undefined ? { promptEmbeds } : { promptEmbeds, negativePromptEmbeds: this.#join(negativePrompt, embeds) }
+    return prompts.map(({ prompt, negativePrompt }, i) => {
+      const request = requests[i] as DecodedRequest
+      const promptEmbeds = this.#withTimeIds(this.#join(prompt, embeds), request, false)
+      if (negativePrompt === undefined) return { promptEmbeds }
+      const negative = negativePrompt === 'zeros' ? this.#zeros() : this.#join(negativePrompt, embeds)
+      return { promptEmbeds, negativePromptEmbeds: this.#withTimeIds(negative, request, true) }
     })
   }
 
@@ -79,7 +86,9 @@ export class PromptEncoder {
         }),
       )
     const prompt = chunksOf('prompt', request.clipSkip)
-    return hasGuidance(request) ? { prompt, negativePrompt: chunksOf('negativePrompt', 0) } : { prompt }
+    if (!hasGuidance(request)) return { prompt }
+    const isZeros = model.zerosEmptyPrompt && request.negativePrompt === ''
+    return { prompt, negativePrompt: isZeros ? 'zeros' : chunksOf('negativePrompt', 0) }
   }
 
   /** A prompt's tokens for each text encoder; where one needs fewer chunks than another, it gets those of no text besides. */
@@ -98,12 +107,12 @@ export class PromptEncoder {
   #lookUp(
     requests: readonly DecodedRequest[],
     prompts: readonly ChunkedPrompts[],
-    embeds: Map<string, Float32Array>,
+    embeds: Map<string, ChunkEmbeds>,
   ): readonly MissingChunk[] {
     const missing = new Map<string, MissingChunk>()
-    prompts.forEach(({ prompt, negativePrompt = [] }, i) => {
+    prompts.forEach(({ prompt, negativePrompt = 'zeros' }, i) => {
       const { id } = requests[i] as DecodedRequest
-      for (const chunk of [...prompt, ...negativePrompt].flat()) {
+      for (const chunk of [...prompt, ...(negativePrompt === 'zeros' ? [] : negativePrompt)].flat()) {
         const cached = embeds.get(chunk.key) ?? this.#options.cache.get(chunk.key)
         if (cached !== undefined) {
           embeds.set(chunk.key, cached)
@@ -117,7 +126,7 @@ export class PromptEncoder {
     return [...missing.values()]
   }
 
-  async #encodeChunks(encoder: number, chunks: readonly MissingChunk[], embeds: Map<string, Float32Array>): Promise<void> {
+  async #encodeChunks(encoder: number, chunks: readonly MissingChunk[], embeds: Map<string, ChunkEmbeds>): Promise<void> {
     const { model, cache, runNetwork } = this.#options
     const { session, width } = model.textEncoders[encoder] as LoadedTextEncoder
     const length = (chunks[0] as MissingChunk).tokens.length
@@ -125,33 +134,48 @@ export class PromptEncoder {
     const feeds = { input_ids: { dtype: 'int64', dims: [chunks.length, length], data: inputIds } } as const
     const generations = [...new Set(chunks.flatMap((chunk) => [...chunk.generations]))]
     const outputs = await runNetwork(session, feeds, { stage: 'encodePrompt', rows: chunks.length, generations })
-    const rowSize = length * width
+    const rowOf = (name: string, size: number, row: number): Float32Array =>
+      outputData(outputs, name, 'float32', chunks.length * size).slice(row * size, (row + 1) * size)
+    const isLast = encoder === model.textEncoders.length - 1
     chunks.forEach((chunk, row) => {
-      const states = outputData(outputs, hiddenStates(chunk.clipSkip), 'float32', chunks.length * rowSize)
-      const rowStates = states.slice(row * rowSize, (row + 1) * rowSize)
-      embeds.set(chunk.key, rowStates)
-      cache.set(chunk.key, rowStates)
+      const states = rowOf(hiddenStates(chunk.clipSkip), length * width, row)
+      const encoded = { states, ...(model.added && isLast && { textEmbeds: rowOf('text_embeds', model.added.textEmbedsSize, row) }) }
+      embeds.set(chunk.key, encoded)
+      cache.set(chunk.key, encoded)
     })
   }
 
-  /** Chunks one after the other, the text encoders' states side by side. */
-  #join(prompt: ChunkedPrompt, embeds: ReadonlyMap<string, Float32Array>): PromptEmbeds {
+  /** Chunks one after the other, the text encoders' states side by side; the last encoder's vector of the first chunk. */
+  #join(prompt: ChunkedPrompt, embeds: ReadonlyMap<string, ChunkEmbeds>): EncodedPrompt {
     const { textEncoders, contextSize } = this.#options.model
     const [first] = prompt as [readonly Chunk[]]
     const tokens = first.reduce((sum, chunk) => sum + chunk.tokens.length, 0)
-    if (prompt.length === 1 && first.length === 1) return { tokens, data: embeds.get((first[0] as Chunk).key) as Float32Array }
+    const { textEmbeds } = embeds.get((prompt.at(-1)?.[0] as Chunk).key) as ChunkEmbeds
+    const whole = textEmbeds && { textEmbeds }
+    if (prompt.length === 1 && first.length === 1) return { tokens, data: (embeds.get((first[0] as Chunk).key) as ChunkEmbeds).states, ...whole }
     const data = new Float32Array(tokens * contextSize)
     let column = 0
     prompt.forEach((chunks, encoder) => {
       const { width } = textEncoders[encoder] as LoadedTextEncoder
       let offset = column
       for (const { key } of chunks) {
-        const states = embeds.get(key) as Float32Array
+        const { states } = embeds.get(key) as ChunkEmbeds
         for (let from = 0; from < states.length; from += width, offset += contextSize) data.set(states.subarray(from, from + width), offset)
       }
       column += width
     })
-    return { tokens, data }
+    return { tokens, data, ...whole }
+  }
+
+  /** What stands for no negative prompt where the model was used without one: attention to zeros adds nothing, however many. */
+  #zeros(): EncodedPrompt {
+    const { contextSize, added } = this.#options.model
+    return { tokens: 1, data: new Float32Array(contextSize), ...(added && { textEmbeds: new Float32Array(added.textEmbedsSize) }) }
+  }
+
+  #withTimeIds({ textEmbeds, ...embeds }: EncodedPrompt, request: DecodedRequest, isNegative: boolean): PromptEmbeds {
+    const { added } = this.#options.model
+    return added && textEmbeds ? { ...embeds, added: { textEmbeds, timeIds: timeIds(request, added.timeIds, isNegative) } } : embeds
   }
 }
 

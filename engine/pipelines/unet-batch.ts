@@ -1,7 +1,7 @@
 import type { LoadedModel } from '../models/loaded-model.ts'
 import type { Tensor } from '../tensor.ts'
 import { FloatPool } from './float-pool.ts'
-import type { DenoiseState, PromptEmbeds } from './pipeline.ts'
+import type { AddedConditions, DenoiseState, PromptEmbeds } from './pipeline.ts'
 
 /** One row of a UNet run: a generation's latents under one of its two prompts. */
 export interface UnetRow {
@@ -20,6 +20,8 @@ export class UnetBatch {
   readonly #timestep = new FloatPool()
   readonly #context = new FloatPool()
   readonly #bias = new FloatPool()
+  readonly #textEmbeds = new FloatPool()
+  readonly #timeIds = new FloatPool()
 
   constructor(model: Pick<LoadedModel, 'contextSize' | 'latentChannels'>) {
     this.#contextSize = model.contextSize
@@ -47,6 +49,25 @@ export class UnetBatch {
       timestep: { dtype: 'float32', dims: [count], data: timestep },
       encoder_hidden_states: { dtype: 'float32', dims: [count, tokens, this.#contextSize], data: context },
       encoder_attention_bias: { dtype: 'float32', dims: [count, 1, 1, tokens], data: bias },
+      ...this.#addedFeeds(rows),
+    }
+  }
+
+  /** The inputs only some networks have. */
+  #addedFeeds(rows: readonly UnetRow[]): Readonly<Record<string, Tensor>> {
+    const [first] = rows as [UnetRow]
+    if (first.embeds.added === undefined) return {}
+    const { textEmbeds, timeIds } = first.embeds.added
+    const texts = this.#textEmbeds.take(rows.length * textEmbeds.length)
+    const ids = this.#timeIds.take(rows.length * timeIds.length)
+    rows.forEach(({ embeds }, row) => {
+      const added = embeds.added as AddedConditions
+      texts.set(added.textEmbeds, row * textEmbeds.length)
+      ids.set(added.timeIds, row * timeIds.length)
+    })
+    return {
+      text_embeds: { dtype: 'float32', dims: [rows.length, textEmbeds.length], data: texts },
+      time_ids: { dtype: 'float32', dims: [rows.length, timeIds.length], data: ids },
     }
   }
 

@@ -14,6 +14,8 @@ interface Module {
 const FIXED: Readonly<Record<string, string>> = {
   'time_embed.0': 'time_embedding.linear_1',
   'time_embed.2': 'time_embedding.linear_2',
+  'label_emb.0.0': 'add_embedding.linear_1',
+  'label_emb.0.2': 'add_embedding.linear_2',
   'input_blocks.0.0': 'conv_in',
   'out.0': 'conv_norm_out',
   'out.2': 'conv_out',
@@ -27,7 +29,7 @@ const RESNET_PARTS: Readonly<Record<string, string>> = {
   'out_layers.3': 'conv2',
   skip_connection: 'conv_shortcut',
 }
-const MODULE = /^(time_embed\.\d+|out\.\d+|middle_block\.\d+|(?:input|output)_blocks\.\d+\.\d+)\.(.+)$/
+const MODULE = /^(time_embed\.\d+|label_emb\.0\.\d+|out\.\d+|middle_block\.\d+|(?:input|output)_blocks\.\d+\.\d+)\.(.+)$/
 
 /**
  * Maps a UNet's tensor names in original checkpoints to diffusers' (undefined for a name that layout does not have).

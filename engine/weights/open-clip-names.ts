@@ -1,6 +1,6 @@
 import type { NamedTensor } from './tensor-source.ts'
 import type { StoredTensor } from './stored-tensor.ts'
-import { slicedView } from './tensor-views.ts'
+import { slicedView, transposedView } from './tensor-views.ts'
 
 const FIXED: Readonly<Record<string, string>> = {
   positional_embedding: 'text_model.embeddings.position_embedding.weight',
@@ -17,8 +17,7 @@ const LAYER_PARTS: Readonly<Record<string, string>> = {
 }
 const LAYER = /^transformer\.resblocks\.(\d+)\.(.+)[._](weight|bias)$/
 const PROJECTIONS = ['q_proj', 'k_proj', 'v_proj'] as const
-/** The projection into the space CLIP shares with pictures, and buffers; SD 2.x uses the hidden states only. */
-const IGNORABLE = /^(text_projection|logit_scale|attn_mask)$/
+const IGNORABLE = /^(logit_scale|attn_mask)$/
 
 /**
  * The tensors of an OpenCLIP text encoder under transformers' names; undefined for a name it does not have.
@@ -26,6 +25,8 @@ const IGNORABLE = /^(text_projection|logit_scale|attn_mask)$/
  */
 export function openClipTensors(name: string, tensor: StoredTensor): readonly (readonly [string, NamedTensor])[] | undefined {
   const named = (canonical: string, view = tensor): readonly [string, NamedTensor] => [canonical, { original: name, tensor: view }]
+  // The projection into the space CLIP shares with pictures, a parameter and no layer there: it multiplies from the right.
+  if (name === 'text_projection') return [named('text_projection.weight', transposedView(tensor))]
   const fixed = FIXED[name]
   if (fixed) return [named(fixed)]
   const [, layer, part = '', kind = ''] = LAYER.exec(name) ?? []
@@ -41,8 +42,8 @@ export function openClipTensors(name: string, tensor: StoredTensor): readonly (r
 }
 
 /**
- * Whether a tensor of an OpenCLIP text encoder may stay unused. Beside the projection that is the last layer of a file with
- * one layer more than the configuration has: SD 2.x takes the states before it, and files keep it.
+ * Whether a tensor of an OpenCLIP text encoder may stay unused. That is the last layer of a file with one layer
+ * more than the configuration has: SD 2.x takes the states before it, and files keep it.
  */
 export function isIgnorableOpenClip(name: string, layers: number): boolean {
   return IGNORABLE.test(name) || name.startsWith(`transformer.resblocks.${layers}.`)

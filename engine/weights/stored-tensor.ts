@@ -36,6 +36,8 @@ export interface StoredTensor {
   readonly byteLength: number
   readonly dtype: StoredDtype
   readonly shape: readonly number[]
+  /** A view of a matrix whose bytes lie transposed in the file. @default false */
+  readonly isTransposed?: boolean
 }
 
 /** Tensors by the name their file gives them. */

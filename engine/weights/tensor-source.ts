@@ -49,7 +49,8 @@ export class TensorSource implements WeightSource {
     const { dtype } = tensor
     if (!isWeightDtype(dtype))
       throw new WeightError(`the ${label}'s tensor ${original} is stored as ${dtype}, which cannot be computed with`)
-    return { file: tensor.file, offset: tensor.offset, byteLength: tensor.byteLength, dtype, shape: tensor.shape }
+    const { file, offset, byteLength, isTransposed = false } = tensor
+    return { file, offset, byteLength, dtype, shape: tensor.shape, ...(isTransposed && { isTransposed }) }
   }
 
   /** Tensors that were asked for. */

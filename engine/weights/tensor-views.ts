@@ -9,6 +9,11 @@ export function linearView(tensor: StoredTensor): StoredTensor {
   return shape.length > 2 && trailing.every(dim => dim === 1) ? { ...tensor, shape: shape.slice(0, 2) } : tensor
 }
 
+/** A matrix that another program multiplies from the other side: [in, out] seen as [out, in]; the graph turns it. */
+export function transposedView(tensor: StoredTensor): StoredTensor {
+  return { ...tensor, shape: tensor.shape.toReversed(), isTransposed: true }
+}
+
 /** Part `part` of `parts` equal ones along the first axis, as a byte range of the same file. */
 export function slicedView(tensor: StoredTensor, part: number, parts: number, name: string): StoredTensor {
   const [rows, ...rest] = tensor.shape

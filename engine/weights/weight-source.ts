@@ -11,6 +11,8 @@ export interface WeightRef {
   readonly dtype: WeightDtype
   /** As PyTorch stores it: Linear [out, in], Conv [out, in, kH, kW]. */
   readonly shape: readonly number[]
+  /** The bytes are those of the transposed matrix: `shape` is what it means, its reverse what lies in the file. @default false */
+  readonly isTransposed?: boolean
 }
 
 /**

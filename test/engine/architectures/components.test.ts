@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { ModelSession } from '../../../engine/runtime/model-session.ts'
 import { openRuntime } from '../../../engine/runtime/open-runtime.ts'
-import { REFERENCE_MODELS, buildReference } from './build-reference.ts'
+import { REFERENCE_MODELS, TEXT_ENCODERS, buildReference } from './build-reference.ts'
 import type { Component } from './build-reference.ts'
 import { byteDifferences, readComponent, relativeError, sliceRows } from './reference-tensors.ts'
 
@@ -16,16 +16,18 @@ async function open(model: string, component: Component): Promise<ModelSession> 
 }
 
 for (const model of REFERENCE_MODELS) {
-  t.test(`the text encoder of ${model} gives the states transformers gives`, async t => {
-    const { input_ids, ...expected } = readComponent(model, 'text_encoder')
-    const session = await open(model, 'text_encoder')
-    const outputs = await session.run({ input_ids: input_ids! })
-    t.same(Object.keys(outputs), Object.keys(expected).sort())
-    for (const [name, tensor] of Object.entries(expected)) {
-      t.ok(relativeError(outputs[name], tensor) < TOLERANCE, name)
-    }
-    await session.release()
-  })
+  for (const component of TEXT_ENCODERS[model]) {
+    t.test(`the ${component} of ${model} gives the states transformers gives`, async t => {
+      const { input_ids, ...expected } = readComponent(model, component)
+      const session = await open(model, component)
+      const outputs = await session.run({ input_ids: input_ids! })
+      t.same(Object.keys(outputs).sort(), Object.keys(expected).sort())
+      for (const [name, tensor] of Object.entries(expected)) {
+        t.ok(relativeError(outputs[name], tensor) < TOLERANCE, name)
+      }
+      await session.release()
+    })
+  }
 
   t.test(`the UNet of ${model} gives what diffusers gives, each row alone with the tokens it has`, async t => {
     const { out_sample, ...feeds } = readComponent(model, 'unet')

@@ -5,7 +5,7 @@ import type { Precision } from '../../../engine/graph/layer-context.ts'
 import type { ModelSession } from '../../../engine/runtime/model-session.ts'
 import { openRuntime } from '../../../engine/runtime/open-runtime.ts'
 import { expandedOperators } from '../graph/expanded-operators.ts'
-import { REFERENCE_MODELS, buildReference } from './build-reference.ts'
+import { REFERENCE_MODELS, TEXT_ENCODERS, buildReference } from './build-reference.ts'
 import type { Component } from './build-reference.ts'
 import { byteDifferences, readComponent, relativeError } from './reference-tensors.ts'
 
@@ -48,13 +48,15 @@ for (const model of REFERENCE_MODELS) {
     await session.release()
   })
 
-  t.test(`the text encoder of ${model} lowered for CUDA gives the states transformers gives`, async t => {
-    const { input_ids, ...expected } = readComponent(model, 'text_encoder')
-    const session = await open(model, 'text_encoder', expanded(new Set()))
-    const outputs = await session.run({ input_ids: input_ids! })
-    for (const [name, tensor] of Object.entries(expected)) t.ok(relativeError(outputs[name], tensor) < FLOAT32_TOLERANCE, name)
-    await session.release()
-  })
+  for (const component of TEXT_ENCODERS[model]) {
+    t.test(`the ${component} of ${model} lowered for CUDA gives the states transformers gives`, async t => {
+      const { input_ids, ...expected } = readComponent(model, component)
+      const session = await open(model, component, expanded(new Set()))
+      const outputs = await session.run({ input_ids: input_ids! })
+      for (const [name, tensor] of Object.entries(expected)) t.ok(relativeError(outputs[name], tensor) < FLOAT32_TOLERANCE, name)
+      await session.release()
+    })
+  }
 
   t.test(`the runtime knows every operator, attribute and type of ${model}'s real CUDA graph`, async t => {
     // The graph is checked against the operators' definitions before kernels are looked for, of which the processor has none.

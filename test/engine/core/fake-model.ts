@@ -134,6 +134,7 @@ export function fakeModel(air: string, before: BeforeRun = () => {}): LoadedMode
   return {
     spec: { air, type: 'checkpoint', name: air, family: 'sd1', path: '/', defaults: { width: 64, height: 64 } },
     contextSize,
+    zerosEmptyPrompt: false,
     latentChannels: 4,
     latentFactor: 8,
     noiseSchedule: {

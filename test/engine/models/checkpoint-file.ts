@@ -8,7 +8,7 @@ const KEYS = join(import.meta.dirname, '..', '..', '..', '..', 'test', 'referenc
 export type Shapes = Record<string, readonly number[]>
 
 /** Names and shapes of a checkpoint of the published size. */
-export async function fullSizeKeys(family: 'sd1' | 'sd2'): Promise<Shapes> {
+export async function fullSizeKeys(family: 'sd1' | 'sd2' | 'sdxl' | 'sdxl-refiner'): Promise<Shapes> {
   return JSON.parse(await readFile(join(KEYS, `${family}-keys.json`), 'utf8')) as Shapes
 }
 

@@ -4,7 +4,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import type { ModelGraph } from '../../../engine/graph/model-graph.ts'
 import { createModelLoader } from '../../../engine/models/loader.ts'
-import type { LoadedModel, LoadedTextEncoder } from '../../../engine/models/loaded-model.ts'
+import type { LoadedModel } from '../../../engine/models/loaded-model.ts'
 import { openRegistry } from '../../../engine/models/registry.ts'
 import type { ModelRegistry } from '../../../engine/models/model-spec.ts'
 import { fakeRuntime } from '../../../engine/runtime/fake-runtime.ts'
@@ -192,23 +192,32 @@ t.test('releasing closes everything, ends what waits, and gives nothing out any 
   await t.rejects(loader.load('local:a@1'), { message: /stopping/ })
 })
 
-/** Every output of a model's three networks for one fixed input, by name. */
-async function outputsOf({ textEncoders, unet, vaeDecoder, contextSize }: LoadedModel): Promise<Record<string, Tensor>> {
+/** Every output of a model's networks for one fixed input, by name. */
+async function outputsOf({ textEncoders, unet, vaeDecoder, contextSize, added }: LoadedModel): Promise<Record<string, Tensor>> {
   const wave = (length: number): Float32Array => Float32Array.from({ length }, (_, index) => Math.sin(index * 0.7))
-  const text = await (textEncoders[0] as LoadedTextEncoder).session.run({
-    input_ids: { dtype: 'int64', dims: [1, 77], data: BigInt64Array.from({ length: 77 }, (_, index) => BigInt(index % 50)) },
-  })
+  const texts: Record<string, Tensor> = {}
+  for (const [encoder, { session }] of textEncoders.entries()) {
+    const outputs = await session.run({
+      input_ids: { dtype: 'int64', dims: [1, 77], data: BigInt64Array.from({ length: 77 }, (_, index) => BigInt(index % 50)) },
+    })
+    for (const [name, tensor] of Object.entries(outputs)) texts[`${encoder} ${name}`] = tensor
+  }
+  const sizes = added?.timeIds === 'sizes' ? 6 : 5
   const predicted = await unet.run({
     sample: { dtype: 'float32', dims: [1, 4, 8, 8], data: wave(256) },
     timestep: { dtype: 'float32', dims: [1], data: Float32Array.of(500) },
     encoder_hidden_states: { dtype: 'float32', dims: [1, 77, contextSize], data: wave(77 * contextSize) },
     encoder_attention_bias: { dtype: 'float32', dims: [1, 1, 1, 77], data: new Float32Array(77) },
+    ...(added && {
+      text_embeds: { dtype: 'float32', dims: [1, added.textEmbedsSize], data: wave(added.textEmbedsSize) } as const,
+      time_ids: { dtype: 'float32', dims: [1, sizes], data: wave(sizes) } as const,
+    }),
   })
   const picture = await vaeDecoder.run({ latents: { dtype: 'float32', dims: [1, 4, 8, 8], data: wave(256) } })
-  return { ...text, ...predicted, ...picture }
+  return { ...texts, ...predicted, ...picture }
 }
 
-for (const model of ['sd1-tiny', 'sd2-tiny']) {
+for (const model of ['sd1-tiny', 'sd2-tiny', 'sdxl-tiny', 'sdxl-refiner-tiny']) {
   t.test(`a single file computes exactly what its diffusers folder computes: ${model}`, async t => {
     const folder = t.testdir({})
     const file = await writeSingleFile(model, join(folder, 'single.safetensors'))
@@ -222,7 +231,7 @@ for (const model of ['sd1-tiny', 'sd2-tiny']) {
     const loader = createModelLoader({ registry, runtime: await openRuntime({ type: 'cpu' }, { threads: 1 }), weightsBudgetBytes: 1e9 })
     const [whole, single] = [await loader.load(spec.air), await loader.load('local:single@1')]
     const [left, right] = [await outputsOf(whole), await outputsOf(single)]
-    t.ok(Object.keys(left).includes('out_sample') && Object.keys(left).includes('image') && Object.keys(left).includes('hidden_states_0'))
+    t.ok(Object.keys(left).includes('out_sample') && Object.keys(left).includes('image') && Object.keys(left).includes('0 hidden_states_0'))
     t.same(Object.keys(left), Object.keys(right))
     for (const [name, { data }] of Object.entries(left)) {
       t.same(data, right[name]?.data, name)

@@ -11,17 +11,19 @@ import { fullSizeKeys, writeSparseCheckpoint } from './checkpoint-file.ts'
 import type { Shapes } from './checkpoint-file.ts'
 
 const STATISTIC = 'model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias'
-// Parameters of Stable Diffusion 1.5's and 2.1's UNets, as diffusers counts them.
-const UNET_PARAMETERS = { sd1: 859_520_964, sd2: 865_910_724 }
+// Parameters of the published UNets, as diffusers counts them.
+const UNET_PARAMETERS = { sd1: 859_520_964, sd2: 865_910_724, sdxl: 2_567_463_684, 'sdxl-refiner': 2_259_526_660 }
+const PAD_TOKENS = { sd1: ['<|endoftext|>'], sd2: ['!'], sdxl: ['<|endoftext|>', '!'], 'sdxl-refiner': ['!'] }
 
-for (const family of ['sd1', 'sd2'] as const) {
+for (const family of ['sd1', 'sd2', 'sdxl', 'sdxl-refiner'] as const) {
   t.test(`a published ${family} checkpoint alone is enough: family, configuration, tokenizer, and every tensor has its place`, async t => {
     const path = await writeSparseCheckpoint(join(t.testdir({}), 'model.safetensors'), await fullSizeKeys(family))
     const checkpoint = await openCheckpoint(path)
-    t.equal(checkpoint.family, family)
-    const tokenizer = checkpoint.tokenizers.text_encoder
-    t.equal(Object.keys(tokenizer?.vocabulary ?? {}).length, 49408)
-    t.equal(tokenizer?.padToken, family === 'sd1' ? '<|endoftext|>' : '!')
+    t.equal(checkpoint.family, family === 'sdxl-refiner' ? 'sdxlRefiner' : family)
+    const tokenizers = Object.values(checkpoint.tokenizers)
+    for (const { vocabulary } of tokenizers) t.equal(Object.keys(vocabulary).length, 49408)
+    t.same(tokenizers.map(({ padToken }) => padToken), PAD_TOKENS[family])
+    t.equal(checkpoint.zerosEmptyPrompt, family === 'sdxl', 'no negative prompt is zeros in the base alone, as published')
     for (const lowering of ['cpu'] as const) compileCheckpoint(checkpoint, lowering)
     const parameters = checkpoint.weights.unet.used().reduce((sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1), 0)
     t.equal(parameters, UNET_PARAMETERS[family])
@@ -100,8 +102,6 @@ t.test('single files of other architectures are refused by their names', async t
   const attention = 'model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight'
   const conv = 'model.diffusion_model.input_blocks.0.0.weight'
   const cases: readonly (readonly [Record<string, TensorBytes>, RegExp])[] = [
-    [{ 'conditioner.embedders.1.model.ln_final.weight': zeros(2), [conv]: zeros(2, 4, 1, 1) }, /Stable Diffusion XL is not supported yet/],
-    [{ 'conditioner.embedders.0.model.ln_final.weight': zeros(2) }, /refiner is not supported yet/],
     [{ 'model.diffusion_model.joint_blocks.0.x.weight': zeros(2) }, /Stable Diffusion 3 is not supported yet/],
     [{ 'double_blocks.0.img_attn.qkv.weight': zeros(2) }, /Flux is not supported yet/],
     [{ 'model.diffusion_model.label_emb.0.0.weight': zeros(2) }, /unCLIP is not supported yet/],
@@ -115,7 +115,7 @@ t.test('single files of other architectures are refused by their names', async t
     await t.rejects(openCheckpoint(await writeSafetensors(join(folder, 'm.safetensors'), tensors)), { name: 'ModelError', message: reason })
 })
 
-for (const model of ['sd1-tiny', 'sd2-tiny']) {
+for (const model of ['sd1-tiny', 'sd2-tiny', 'sdxl-tiny', 'sdxl-refiner-tiny']) {
   t.test(`a single file with a config folder compiles as the diffusers folder does: ${model}`, async t => {
     const folder = t.testdir({})
     const config = join(folder, 'config')
@@ -130,8 +130,8 @@ for (const model of ['sd1-tiny', 'sd2-tiny']) {
       [...textEncoders, unet, vaeDecoder].map(({ inputs, outputs }) => ({ inputs, outputs }))
     t.same(shapes(left), shapes(right))
     t.same(
-      [single.family, single.noiseSchedule, single.configs, single.tokenizers],
-      [whole.family, whole.noiseSchedule, whole.configs, whole.tokenizers],
+      [single.family, single.noiseSchedule, single.configs, single.tokenizers, single.zerosEmptyPrompt],
+      [whole.family, whole.noiseSchedule, whole.configs, whole.tokenizers, whole.zerosEmptyPrompt],
     )
     await rm(join(config, 'unet'), { recursive: true })
     await t.rejects(openCheckpoint(file, config), { name: 'ModelError', message: /config is not a diffusers folder/ })

@@ -230,7 +230,7 @@ t.test('a model whose parts are missing, damaged or do not fit is broken by name
     [
       'sdxl',
       model => change(join(model, 'model_index.json'), { _class_name: 'StableDiffusionXLPipeline' }),
-      /Stable Diffusion XL is not supported yet/,
+      /the unet is not one of a StableDiffusionXLPipeline/,
     ],
     ['flux', model => change(join(model, 'model_index.json'), { _class_name: 'FluxPipeline' }), /kind FluxPipeline are not supported yet/],
     [

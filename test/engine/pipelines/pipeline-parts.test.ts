@@ -23,13 +23,14 @@ await t.test('a single value that is not finite is found wherever it stands', (t
 
 await t.test('the cache drops what was not used for longest when its bytes are spent', (t) => {
   const cache = new EmbedsCache(3 * 16)
-  for (const key of ['a', 'b', 'c']) cache.set(key, new Float32Array(4))
+  const embeds = (states: number) => ({ states: new Float32Array(states - 1), textEmbeds: new Float32Array(1) })
+  for (const key of ['a', 'b', 'c']) cache.set(key, embeds(4))
   t.ok(cache.get('a'))
-  cache.set('d', new Float32Array(4))
+  cache.set('d', embeds(4))
   t.same(['a', 'b', 'c', 'd'].map((key) => cache.get(key) !== undefined), [true, false, true, true])
-  cache.set('a', new Float32Array(8))
+  cache.set('a', embeds(8))
   t.equal(cache.byteLength, 48, 'a replaced entry is not counted twice')
-  cache.set('huge', new Float32Array(100))
+  cache.set('huge', embeds(100))
   t.equal(cache.byteLength, 0, 'what does not fit at all is not kept')
   t.end()
 })

@@ -32,15 +32,15 @@ export async function referenceEngine(options: Partial<EngineOptions> = {}): Pro
   return createEngine({ registry, device: { type: 'cpu' }, threads: 1, weightsBudgetBytes: 1e9, maxRows: 8, ...options })
 }
 
-/** Reads the committed requests and what they must become. */
-export async function referencePictures(): Promise<readonly ReferencePicture[]> {
+/** Reads the committed requests of a folder and what they must become. */
+export async function referencePictures(folder = 'pictures'): Promise<readonly ReferencePicture[]> {
   const { models } = await referenceRegistry()
   const airs = new Map(models.map((model) => [basename(model.path), model.air]))
   type Listed = Omit<GenerationRequest, 'id' | 'owner'>
-  const listed = JSON.parse(await readFile(`${reference}pictures/requests.json`, 'utf8')) as readonly Listed[]
+  const listed = JSON.parse(await readFile(`${reference}${folder}/requests.json`, 'utf8')) as readonly Listed[]
   return Promise.all(listed.map(async (fields, number) => {
     const id = String(number).padStart(3, '0')
-    const { data, info } = await sharp(`${reference}pictures/${id}.png`).raw().toBuffer({ resolveWithObject: true })
+    const { data, info } = await sharp(`${reference}${folder}/${id}.png`).raw().toBuffer({ resolveWithObject: true })
     const model = airs.get(fields.model) ?? fields.model
     return {
       request: { ...fields, id, model, owner: `owner ${number % 3}` },
