@@ -43,7 +43,7 @@ async function measure(count: number) {
   const executor = new Executor(rowCaps)
   const pipeline = createEmptyPipeline()
   const inside = Array.from({ length: count }, (_, i) => new Generation(requestOf(i)))
-  for (const generation of inside) generation.attach(pipeline)
+  for (const generation of inside) generation.attach(pipeline, {})
   const planMs: number[] = []
   const stepMs: number[] = []
   for (let step = 0; step < warmUpSteps + measuredSteps;) {
@@ -105,7 +105,10 @@ function createEmptyPipeline(): StableDiffusionPipeline {
       }),
     }],
     unet: session('unet', ['out_sample'], async ({ sample }) => ({ out_sample: zeros(sample?.dims ?? []) })),
-    vaeDecoder: session('vae', ['image'], () => Promise.reject(new Error('nothing is decoded here'))),
+    vae: {
+      latentChannels: 4, latentFactor: 8, scalingFactor: 1, shiftFactor: 0,
+      decoder: session('vae', ['image'], () => Promise.reject(new Error('nothing is decoded here'))),
+    },
   }
   return new StableDiffusionPipeline({
     model,

@@ -9,9 +9,15 @@ export type ReadyGeneration = Generation & { readonly pipeline: Pipeline }
  * What must be equal for rows to share a run: the model and the latent size.
  * Prompts, timesteps, step counts, guidance and noise schedulers are row data and never part of it.
  */
-function batchKeyOf({ pipeline, request }: ReadyGeneration): string {
+export function batchKeyOf({ pipeline, request }: ReadyGeneration): string {
   const { width, height } = pipeline.latentSize(request)
   return `${pipeline.model} ${width}x${height}`
+}
+
+/** What must be equal for latents to share a run of the VAE: which of them it is, too. */
+export function decodeKeyOf(generation: ReadyGeneration): string {
+  const { vae } = generation.request
+  return vae === undefined ? batchKeyOf(generation) : `${batchKeyOf(generation)} ${vae.toLowerCase()}`
 }
 
 /** Rows a generation takes in a UNet run: guidance needs the prediction for the negative prompt too. */
@@ -19,11 +25,14 @@ export function rowsOf({ request }: Generation): number {
   return hasGuidance(request) ? 2 : 1
 }
 
-/** Groups generations by batch key, in the order they came. */
-export function groupByBatchKey(generations: Iterable<ReadyGeneration>): Map<string, ReadyGeneration[]> {
+/** Groups generations by what must be equal, in the order they came. */
+export function groupBy(
+  keyOf: (generation: ReadyGeneration) => string,
+  generations: Iterable<ReadyGeneration>,
+): Map<string, ReadyGeneration[]> {
   const groups = new Map<string, ReadyGeneration[]>()
   for (const generation of generations) {
-    const key = batchKeyOf(generation)
+    const key = keyOf(generation)
     const group = groups.get(key)
     if (group === undefined) groups.set(key, [generation])
     else group.push(generation)

@@ -1,7 +1,7 @@
 import { EngineError } from '../engine-error.ts'
 import type { DenoiseState, Pipeline } from '../pipelines/pipeline.ts'
 import { rowsOf } from './batcher.ts'
-import type { DecodedRequest, RgbImage } from './generation-request.ts'
+import type { RgbImage } from './generation-request.ts'
 import type { Generation } from './generation.ts'
 import { isMemoryFailure } from './is-memory-failure.ts'
 import type { RowCaps } from './row-caps.ts'
@@ -59,11 +59,10 @@ function runStage(stage: WorkPlan['type'], generations: readonly Generation[], m
 
 const stages = {
   encodePrompt: async (pipeline, generations, maxRows) => {
-    const requests = generations.map((generation): DecodedRequest => generation.request)
-    const conditionings = await pipeline.encodePrompts(requests, maxRows)
+    const conditionings = await pipeline.encodePrompts(generations, maxRows)
     return generations.map((generation, i): StepOutcome => {
       try {
-        const state = pipeline.prepareLatents(generation.request, conditionings[i] as (typeof conditionings)[number])
+        const state = pipeline.prepareLatents(generation, conditionings[i] as (typeof conditionings)[number])
         return { type: 'prepared', generation, state }
       } catch (error) {
         return { type: 'failed', generation, error: asEngineError(error) }

@@ -29,6 +29,8 @@ export interface GenerationRequest<Image = EncodedImage> {
   readonly guidanceScale: number
   /** Text encoder layers skipped on top of the model's own choice, 0 to 2. */
   readonly clipSkip: number
+  /** AIR of a VAE to use in place of the checkpoint's own. */
+  readonly vae?: string
   /** 0 to 2^53-1. Noise depends on its low 32 bits only, as in PyTorch's CPU generator. */
   readonly seed: number
   /** Picture that the denoising starts from, any size. */

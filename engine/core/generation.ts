@@ -1,4 +1,4 @@
-import type { DenoiseState, Pipeline } from '../pipelines/pipeline.ts'
+import type { DenoiseState, Pipeline, RequestParts } from '../pipelines/pipeline.ts'
 import type { DecodedRequest, RgbImage } from './generation-request.ts'
 import { GenerationStatus, isFinished } from './generation-status.ts'
 
@@ -27,6 +27,7 @@ export class Generation {
   readonly #reject: (reason: unknown) => void
   #status: GenerationStatus = GenerationStatus.waiting
   #pipeline: Pipeline | undefined
+  #parts: RequestParts = {}
   #state: DenoiseState | undefined
 
   constructor(request: DecodedRequest) {
@@ -54,6 +55,11 @@ export class Generation {
     return this.#pipeline
   }
 
+  /** What it uses beside its model; nothing before that is loaded. */
+  get parts(): RequestParts {
+    return this.#parts
+  }
+
   /** Its latents, once its prompts are encoded. */
   get state(): DenoiseState | undefined {
     return this.#state
@@ -77,9 +83,10 @@ export class Generation {
     return isFinished(this.#status)
   }
 
-  /** The model is loaded: the generation may be planned from now on. */
-  attach(pipeline: Pipeline): void {
+  /** The model and what is used beside it are loaded: the generation may be planned from now on. */
+  attach(pipeline: Pipeline, parts: RequestParts): void {
     this.#pipeline = pipeline
+    this.#parts = parts
   }
 
   /** The prompts are encoded and the latents prepared. */

@@ -8,6 +8,7 @@ import type { Device } from '../runtime/model-session.ts'
 import { Executor, type StepOutcome } from './executor.ts'
 import type { DecodedRequest, RgbImage } from './generation-request.ts'
 import { Generation } from './generation.ts'
+import { loadParts } from './load-parts.ts'
 import { RowCaps } from './row-caps.ts'
 import { StepScheduler } from './step-scheduler.ts'
 import { WakeUp } from './wake-up.ts'
@@ -28,8 +29,8 @@ export interface StepLoopOptions {
 interface Entry {
   readonly generation: Generation
   readonly stopListening: () => void
-  /** Set while it holds its model. */
-  releaseModel?: () => void
+  /** Let go of what it holds: its model, and what it uses beside it. */
+  readonly releases: (() => void)[]
 }
 
 /** The engine: a loop of steps over the generations that are inside. */
@@ -72,7 +73,7 @@ export class StepLoopEngine implements Engine<RgbImage> {
     if (this.#entries.has(request.id)) throw new Error(`generation ${request.id} is already in the engine`)
     const generation = new Generation(request)
     const cancel = () => this.#cancel(generation, signal.reason)
-    const entry = { generation, stopListening: () => signal.removeEventListener('abort', cancel) }
+    const entry = { generation, stopListening: () => signal.removeEventListener('abort', cancel), releases: [] }
     this.#entries.set(request.id, entry)
     // One signal may stand for all pictures of a task; each listener leaves with its generation.
     setMaxListeners(0, signal)
@@ -141,10 +142,13 @@ export class StepLoopEngine implements Engine<RgbImage> {
     const { generation } = entry
     if (generation.isFinished) return
     try {
-      entry.releaseModel = this.#loader.hold(generation.request.model)
+      entry.releases.push(this.#loader.hold(generation.request.model))
       const model = await this.#loader.load(generation.request.model)
       if (generation.isFinished) return
-      generation.attach(this.#pipelineOf(model))
+      const { part: parts, release } = await loadParts(this.#loader, model, generation.request)
+      if (generation.isFinished) return release()
+      entry.releases.push(release)
+      generation.attach(this.#pipelineOf(model), parts)
     } catch (error) {
       if (!generation.isFinished) this.#finish(generation, () => generation.fail(error))
     }
@@ -191,7 +195,7 @@ export class StepLoopEngine implements Engine<RgbImage> {
     const entry = this.#entries.get(generation.id)
     this.#entries.delete(generation.id)
     entry?.stopListening()
-    entry?.releaseModel?.()
+    for (const release of entry?.releases ?? []) release()
     settle()
   }
 }

@@ -1,11 +1,11 @@
-import { decodeCost, decodeRowCap, groupByBatchKey, rowsOf, stepCost, type ReadyGeneration } from './batcher.ts'
+import { batchKeyOf, decodeCost, decodeKeyOf, decodeRowCap, groupBy, rowsOf, stepCost, type ReadyGeneration } from './batcher.ts'
 import { DeficitRoundRobin } from './deficit-round-robin.ts'
 import type { Generation } from './generation.ts'
 import type { RowCaps } from './row-caps.ts'
 import { pickRows } from './row-picker.ts'
 import type { StepPlan, WorkPlan } from './step-plan.ts'
 
-/** Generations of one batch key, in the order they came. */
+/** Generations of one batch key, or one key of decoding, in the order they came. */
 interface Lane {
   readonly key: string
   readonly generations: readonly ReadyGeneration[]
@@ -82,9 +82,9 @@ export class StepScheduler {
     return { type: 'denoise', batchKey: key, generations, maxRows: this.#rowCaps.get('denoise', key) }
   }
 
-  /** The picture that waits longest, and others of its batch key. */
+  /** The picture that waits longest, and others that may share its run of the VAE. */
   #planDecode(denoised: readonly ReadyGeneration[]): WorkPlan {
-    const lane = lanesOf(denoised).values().next().value as Lane
+    const lane = lanesOf(denoised, decodeKeyOf).values().next().value as Lane
     const cap = Math.min(this.#rowCaps.get('decode', lane.key), decodeRowCap(lane.generations[0] as ReadyGeneration))
     const generations = lane.generations.slice(0, cap)
     for (const generation of generations) this.#owners.charge({ key: generation.owner, weight: 1 }, decodeCost(generation))
@@ -104,8 +104,8 @@ function isReady(generation: Generation): generation is ReadyGeneration {
   return generation.pipeline !== undefined && !generation.isFinished
 }
 
-function lanesOf(generations: readonly ReadyGeneration[]): ReadonlyMap<string, Lane> {
-  const groups = groupByBatchKey(generations)
+function lanesOf(generations: readonly ReadyGeneration[], keyOf = batchKeyOf): ReadonlyMap<string, Lane> {
+  const groups = groupBy(keyOf, generations)
   return new Map([...groups].map(([key, members]) => [key, { key, generations: members }]))
 }
 

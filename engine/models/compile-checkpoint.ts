@@ -2,14 +2,15 @@ import { buildClipText } from '../architectures/clip-text.ts'
 import { parseClipTextConfig } from '../architectures/clip-text-config.ts'
 import { parseUnetConfig } from '../architectures/unet-config.ts'
 import { buildUnet } from '../architectures/unet.ts'
-import { buildVaeDecoder } from '../architectures/vae-decoder.ts'
 import { parseVaeConfig } from '../architectures/vae-config.ts'
 import type { Lowering, ModelGraph } from '../graph/model-graph.ts'
 import { COMPONENT_LABELS, textEncodersOf } from '../weights/component-names.ts'
 import type { TensorSource } from '../weights/tensor-source.ts'
 import { addedInputsOf } from './added-inputs.ts'
 import { FAMILY_TEXT_ENCODERS } from './family-text-encoders.ts'
-import type { TokenizerFiles } from './loaded-model.ts'
+import { compileVae } from './compile-vae.ts'
+import type { CompiledModel } from './compiled-model.ts'
+import type { LoadedVae, TokenizerFiles } from './loaded-model.ts'
 import { ModelError } from './model-error.ts'
 import type { Checkpoint } from './open-checkpoint.ts'
 import { refuseUnused } from './refuse-unused.ts'
@@ -19,7 +20,7 @@ export interface CompiledCheckpoint {
   /** In the order of the components. */
   readonly textEncoders: readonly ModelGraph[]
   readonly unet: ModelGraph
-  readonly vaeDecoder: ModelGraph
+  readonly vae: CompiledModel<LoadedVae>
 }
 
 /**
@@ -35,7 +36,7 @@ export function compileCheckpoint(checkpoint: Checkpoint, lowering: Lowering): C
       return buildClipText(config, weights[component] as TensorSource, lowering, undefined, FAMILY_TEXT_ENCODERS[family][component])
     }),
     unet: buildUnet(configs.unet, weights.unet, lowering),
-    vaeDecoder: buildVaeDecoder(configs.vae, weights.vae, lowering),
+    vae: compileVae(configs.vae, weights.vae, lowering),
   }
   refuseUnused([...Object.values(weights).flatMap(source => source.unused()), ...strangers])
   return graphs

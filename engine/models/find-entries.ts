@@ -2,9 +2,11 @@ import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { isPickleName } from '../weights/pickle.ts'
 import { slugOf } from './air.ts'
+import { folderKind } from './folder-kind.ts'
 import { MODELS_FILE, readModelsFile } from './models-file.ts'
 import type { InvalidEntry, ModelsFileEntry } from './models-file.ts'
 import { ModelError } from './model-error.ts'
+import { ModelType } from './model-spec.ts'
 
 /** Something a models folder offers, before anybody looked into it. */
 export interface FoundEntry {
@@ -36,7 +38,7 @@ export async function findEntries(path: string): Promise<FoundEntries> {
   if (!found.isDirectory()) return { entries: [{ folder: dirname(path), path: basename(path), fileName: basename(path) }], invalid: [] }
   const names = await readdir(path)
   if (names.includes(MODELS_FILE)) return declaredEntries(path)
-  if (names.includes('model_index.json')) return { entries: [{ folder: path, path: '.', fileName: basename(path) }], invalid: [] }
+  if (await isModelFolder(path)) return { entries: [{ folder: path, path: '.', fileName: basename(path) }], invalid: [] }
   const offered: string[] = []
   for (const name of names) if (await isOffered(path, name)) offered.push(name)
   return { entries: offered.sort(plainNamesFirst).map(name => ({ folder: path, path: name, fileName: name })), invalid: [] }
@@ -58,7 +60,14 @@ async function isOffered(folder: string, name: string): Promise<boolean> {
   if (name.startsWith('.')) return false
   const found = await stat(join(folder, name)).catch(() => undefined)
   if (found?.isFile()) return /\.safetensors$/i.test(name) || isPickleName(name)
-  return Boolean(found?.isDirectory() && (await stat(join(folder, name, 'model_index.json')).catch(() => undefined)))
+  return Boolean(found?.isDirectory()) && isModelFolder(join(folder, name))
+}
+
+/** Whether a folder is a model's; one that cannot be read or whose `config.json` is of something else is nobody's business here. */
+async function isModelFolder(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch((): string[] => [])
+  if (names.includes('model_index.json')) return true
+  return names.includes('config.json') && (await folderKind(folder).catch(() => ModelType.checkpoint)) !== ModelType.checkpoint
 }
 
 /** Names that are identifiers already come first, so that they keep theirs beside `My Model` and `my model`; then by spelling. */

@@ -1,14 +1,14 @@
 import { parseClipTextConfig } from '../architectures/clip-text-config.ts'
 import { parseUnetConfig } from '../architectures/unet-config.ts'
 import { parseVaeConfig } from '../architectures/vae-config.ts'
-import type { Lowering, ModelGraph } from '../graph/model-graph.ts'
 import type { ModelSession, Runtime } from '../runtime/model-session.ts'
-import { mapComponents, textEncodersOf } from '../weights/component-names.ts'
 import { addedInputsOf } from './added-inputs.ts'
+import { textEncodersOf } from '../weights/component-names.ts'
+import type { WeightComponent } from '../weights/component-names.ts'
 import { compileCheckpoint } from './compile-checkpoint.ts'
+import { loweringOf, openCompiled } from './compiled-model.ts'
 import { heldBytes } from './held-bytes.ts'
 import type { LoadedModel, LoadedTextEncoder, TokenizerFiles } from './loaded-model.ts'
-import { ModelError } from './model-error.ts'
 import type { ModelSpec } from './model-spec.ts'
 import { openCheckpoint } from './open-checkpoint.ts'
 import type { Checkpoint } from './open-checkpoint.ts'
@@ -24,38 +24,18 @@ export async function loadCheckpoint(
   makeRoom: (bytes: number) => Promise<void>,
 ): Promise<OpenModel<LoadedModel>> {
   const checkpoint = await openCheckpoint(spec.path, spec.configPath)
-  const lowering: Lowering = runtime.device.type === 'cuda' ? 'cuda' : 'cpu'
-  const graphs = compileCheckpoint(checkpoint, lowering)
-  const byteLength = heldBytes(mapComponents(checkpoint.weights, source => source.used()), lowering)
-  await makeRoom(byteLength)
-  const sessions = await openAll(runtime, [graphs.unet, graphs.vaeDecoder, ...graphs.textEncoders])
-  const [unet, vaeDecoder, ...texts] = sessions as [ModelSession, ModelSession, ...ModelSession[]]
-  const textEncoders = describeTextEncoders(checkpoint).map((text, index) => ({ ...text, session: texts[index] as ModelSession }))
-  return {
-    spec,
-    byteLength,
-    model: { spec, ...describe(checkpoint), textEncoders, unet, vaeDecoder, byteLength },
-    release: async () => void (await Promise.all(sessions.map(session => session.release()))),
+  const lowering = loweringOf(runtime)
+  const { unet, textEncoders, vae } = compileCheckpoint(checkpoint, lowering)
+  const byteLength = Object.entries(checkpoint.weights).reduce((sum, [component, source]) => {
+    return sum + heldBytes(component as WeightComponent, source.used(), lowering)
+  }, 0)
+  const texts = describeTextEncoders(checkpoint)
+  const assemble = (sessions: readonly ModelSession[]): LoadedModel => {
+    const encoders = texts.map((text, index) => ({ ...text, session: sessions[index] as ModelSession }))
+    const own = { unet: sessions[texts.length] as ModelSession, vae: vae.assemble(sessions.slice(texts.length + 1)) }
+    return { spec, ...describe(checkpoint), textEncoders: encoders, ...own, byteLength }
   }
-}
-
-/** Opens all graphs or none. */
-async function openAll(runtime: Runtime, graphs: readonly ModelGraph[]): Promise<readonly ModelSession[]> {
-  const opened: ModelSession[] = []
-  try {
-    for (const graph of graphs) {
-      opened.push(
-        await runtime.open(graph).catch(cause => {
-          // The runtime's own words hold paths; they stay in the cause, for the log.
-          throw new ModelError(`the runtime could not open its graph ${graph.name}`, { cause })
-        }),
-      )
-    }
-  } catch (error) {
-    await Promise.all(opened.map(session => session.release()))
-    throw error
-  }
-  return opened
+  return openCompiled(spec, { byteLength, graphs: [...textEncoders, unet, ...vae.graphs], assemble }, runtime, makeRoom)
 }
 
 function describe({

@@ -36,6 +36,21 @@ export interface AddedInputs {
   readonly timeIds: 'sizes' | 'sizesAndScore'
 }
 
+/** A VAE that is open on a device. */
+export interface LoadedVae {
+  readonly latentChannels: number
+  /** Pixels a latent cell stands for along one side. */
+  readonly latentFactor: number
+  /** Latents are (what the VAE's encoder gives − shift) · scaling; both are in the graph. */
+  readonly scalingFactor: number
+  readonly shiftFactor: number
+  /**
+   * `latents` float32 [rows, channels, h, w], as the UNet leaves them
+   * → `image` uint8 [rows, h·factor, w·factor, 3], `image_check` float32 [rows] (not a number for a row that is no picture).
+   */
+  readonly decoder: ModelSession
+}
+
 /** A checkpoint whose components are open on a device. */
 export interface LoadedModel {
   readonly spec: ModelSpec
@@ -47,7 +62,7 @@ export interface LoadedModel {
   readonly added?: AddedInputs
   /** Whether no negative prompt means zeros (SDXL) instead of the states of an empty text. */
   readonly zerosEmptyPrompt: boolean
-  /** Latent channels of the VAE, 4 in the SD families. */
+  /** Channels of the latents, 4 in the SD families. */
   readonly latentChannels: number
   /** Pixels a latent cell stands for along one side, 8 in the SD families. */
   readonly latentFactor: number
@@ -59,19 +74,35 @@ export interface LoadedModel {
    * → `out_sample` float32 [rows, channels, h, w].
    */
   readonly unet: ModelSession
-  /**
-   * `latents` float32 [rows, channels, h, w], as the UNet leaves them (the VAE's scaling and shift are in the graph)
-   * → `image` uint8 [rows, h·factor, w·factor, 3], `image_check` float32 [rows] (not a number for a row that is no picture).
-   */
-  readonly vaeDecoder: ModelSession
+  /** Its own; a request may name another. */
+  readonly vae: LoadedVae
   /** Bytes of weights the open sessions hold, for the loader's budget. */
   readonly byteLength: number
 }
 
+/** What a request may use beside its checkpoint, by the type of its model. */
+export interface LoadedParts {
+  readonly vae: LoadedVae
+}
+export type PartType = keyof LoadedParts
+
+/** Something that stays open until it is released. */
+export interface Held<T> {
+  readonly part: T
+  readonly release: () => void
+}
+
 /** Gives models by AIR, loading them at first use and releasing the least recently used when a budget is reached. */
 export interface ModelLoader {
-  /** Loads at most once at a time per model. Throws a ModelError with a sentence for people. */
+  /** Loads a checkpoint, at most once at a time. Throws a ModelError with a sentence for people. */
   load(air: string): Promise<LoadedModel>
+  /**
+   * Loads what a request uses beside its checkpoint, and holds it.
+   * Throws a ModelError with a sentence for people, also when it does not fit beside what the request holds already.
+   * @param base the checkpoint, which the request holds
+   * @param beside AIRs of the other parts that it holds
+   */
+  usePart<T extends PartType>(type: T, air: string, base: LoadedModel, beside?: readonly string[]): Promise<Held<LoadedParts[T]>>
   /** AIRs whose sessions are open. */
   loaded(): readonly string[]
   /** Marks a model as in use until the returned function is called; a model in use is never released. */

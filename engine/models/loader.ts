@@ -1,7 +1,8 @@
 import type { Runtime } from '../runtime/model-session.ts'
 import { airKey } from './air.ts'
 import { loadCheckpoint } from './load-checkpoint.ts'
-import type { LoadedModel, ModelLoader } from './loaded-model.ts'
+import { loadPart, partKey } from './load-part.ts'
+import type { Held, LoadedModel, LoadedParts, ModelLoader, PartType } from './loaded-model.ts'
 import { ModelError } from './model-error.ts'
 import { modelFailure } from './model-failure.ts'
 import { ModelType } from './model-spec.ts'
@@ -16,8 +17,8 @@ export interface ModelLoaderOptions {
   readonly weightsBudgetBytes: number
 }
 
-/** Opens one kind of model. `makeRoom` is awaited before the model takes its bytes. */
-type Opener<T> = (spec: ModelSpec, makeRoom: (bytes: number) => Promise<void>) => Promise<OpenModel<T>>
+/** Opens a model. `makeRoom` is awaited before the model takes its bytes. */
+type Opener<T> = (makeRoom: (bytes: number) => Promise<void>) => Promise<OpenModel<T>>
 
 /**
  * Gives models by AIR; opens each once, at its first use, and releases the least recently used one that nobody holds when
@@ -44,7 +45,21 @@ class BudgetedLoader implements ModelLoader {
   }
 
   async load(air: string): Promise<LoadedModel> {
-    return this.#load(air, ModelType.checkpoint, [], (spec, makeRoom) => loadCheckpoint(spec, this.#runtime, makeRoom))
+    const spec = this.#specOf(air, ModelType.checkpoint)
+    return this.#load(spec, airKey(air), [], makeRoom => loadCheckpoint(spec, this.#runtime, makeRoom))
+  }
+
+  async usePart<T extends PartType>(type: T, air: string, base: LoadedModel, beside: readonly string[] = []): Promise<Held<LoadedParts[T]>> {
+    const spec = this.#specOf(air, type)
+    const key = partKey(type, spec, base)
+    const release = this.#budget.hold(key)
+    try {
+      const part = await this.#load(spec, key, [base.spec.air, ...beside], makeRoom => loadPart(type, spec, base, this.#runtime, makeRoom))
+      return { part, release }
+    } catch (error) {
+      release()
+      throw error
+    }
   }
 
   loaded(): readonly string[] {
@@ -62,14 +77,12 @@ class BudgetedLoader implements ModelLoader {
     await this.#budget.releaseAll()
   }
 
-  async #load<T>(air: string, type: ModelType, beside: readonly string[], open: Opener<T>): Promise<T> {
-    const spec = this.#specOf(air, type)
-    const key = airKey(air)
+  #load<T>(spec: ModelSpec, key: string, beside: readonly string[], open: Opener<T>): Promise<T> {
     this.#budget.touch(key)
     // An entry of one type is never asked for as another, so what is open under a key is of this type.
     const known = this.#loads.get(key) as Promise<T> | undefined
     if (known) return known
-    const load = this.#line.then(() => this.#open(spec, key, beside.map(airKey), open))
+    const load = this.#line.then(() => this.#open(spec, key, beside, open))
     this.#loads.set(key, load)
     this.#line = load.catch(() => {
       if (this.#loads.get(key) === load) this.#loads.delete(key)
@@ -91,7 +104,7 @@ class BudgetedLoader implements ModelLoader {
   async #open<T>(spec: ModelSpec, key: string, beside: readonly string[], open: Opener<T>): Promise<T> {
     if (this.#isReleased) throw stoppedError()
     try {
-      const opened = await open(spec, bytes => this.#budget.makeRoom(bytes, spec.air, beside))
+      const opened = await open(bytes => this.#budget.makeRoom(bytes, spec.air, beside))
       this.#budget.add(key, opened)
       return opened.model
     } catch (cause) {

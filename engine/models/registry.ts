@@ -5,6 +5,7 @@ import { readSafetensors } from '../weights/safetensors.ts'
 import { airKey, derivedAir, isAir } from './air.ts'
 import { compileCheckpoint } from './compile-checkpoint.ts'
 import { fileKind } from './file-kind.ts'
+import { folderKind } from './folder-kind.ts'
 import { findEntries } from './find-entries.ts'
 import type { FoundEntry } from './find-entries.ts'
 import { insideFolder } from './inside-folder.ts'
@@ -13,6 +14,7 @@ import { modelFailure } from './model-failure.ts'
 import { ModelType } from './model-spec.ts'
 import type { BrokenModel, ModelDefaults, ModelRegistry, ModelSpec } from './model-spec.ts'
 import { openCheckpoint } from './open-checkpoint.ts'
+import { vaeModel } from './vae-model.ts'
 
 /**
  * Looks through the models folders (each may also be one diffusers folder, or one `.safetensors` file) and opens what they
@@ -69,19 +71,21 @@ async function describeModel({ folder, path, fileName, declared }: FoundEntry, a
   const real = await insideFolder(folder, path)
   const type = declared?.type ?? (await kindOf(real, fileName))
   const config = declared?.config
-  if (config !== undefined && type !== ModelType.checkpoint) throw new ModelError('"config" is for checkpoints only')
+  if (config !== undefined && type !== ModelType.checkpoint && type !== ModelType.vae) throw new ModelError('"config" is for checkpoints and vaes only')
   const configPath = config === undefined ? undefined : await insideFolder(folder, config)
   const name = declared?.name ?? fileName.replace(/\.safetensors$/i, '')
+  const place = { path: real, ...(configPath !== undefined && { configPath }) }
   if (type !== ModelType.checkpoint) {
-    await checkFile(real, type)
-    return Object.freeze({ air, type, name, path: real, defaults: Object.freeze({ ...declared?.defaults }) })
+    const part = Object.freeze({ air, type, name, ...place, defaults: Object.freeze({ ...declared?.defaults }) })
+    await checkPart(part)
+    return part
   }
   const checkpoint = await openCheckpoint(real, configPath)
   const { family, configs } = checkpoint
   // Only compiling shows whether every tensor is there and used; it takes milliseconds and reads no weights.
   compileCheckpoint(checkpoint, 'cpu')
   const defaults = Object.freeze({ ...trainedSize(configs.unet['sample_size'], configs.vae['block_out_channels']), ...declared?.defaults })
-  return Object.freeze({ air, type, name, family, path: real, ...(configPath !== undefined && { configPath }), defaults })
+  return Object.freeze({ air, type, name, family, ...place, defaults })
 }
 
 /** The picture size a model was trained at: the UNet's latents, each of which stands for a square of pixels. */
@@ -92,15 +96,21 @@ function trainedSize(sampleSize: unknown, vaeBlocks: unknown): ModelDefaults {
 }
 
 async function kindOf(path: string, fileName: string): Promise<ModelType> {
-  if ((await stat(path)).isDirectory()) return ModelType.checkpoint
+  if ((await stat(path)).isDirectory()) return folderKind(path)
   const kind = fileKind((await readSafetensors(path)).tensors)
   if (!kind) throw new ModelError(`${fileName} holds no weights of a kind that is known`)
   return kind
 }
 
-/** A part that is loaded with a checkpoint later: one file now, whose header must be sound and whose names must fit its type. */
-async function checkFile(path: string, type: ModelType): Promise<void> {
-  if ((await stat(path)).isDirectory()) throw new ModelError(`a ${type} is one .safetensors file, not a folder`)
-  const kind = fileKind((await readSafetensors(path)).tensors)
-  if (kind !== undefined && kind !== type) throw new ModelError(`its file is a ${kind}, not a ${type}`)
+/** What requests use beside a checkpoint: its names must fit its type, and a network must compile. */
+async function checkPart(spec: ModelSpec): Promise<void> {
+  const { type, path } = spec
+  const isFolder = (await stat(path)).isDirectory()
+  if (!isFolder) {
+    const kind = fileKind((await readSafetensors(path)).tensors)
+    if (kind !== undefined && kind !== type) throw new ModelError(`its file is a ${kind}, not a ${type}`)
+  } else if (type !== ModelType.vae) {
+    throw new ModelError(`a ${type} is one .safetensors file, not a folder`)
+  }
+  if (type === ModelType.vae) await vaeModel(spec, undefined, 'cpu')
 }

@@ -1,3 +1,4 @@
+import { airKey } from './air.ts'
 import { ModelError } from './model-error.ts'
 import type { ModelSpec } from './model-spec.ts'
 
@@ -58,10 +59,10 @@ export class WeightsBudget {
 
   /**
    * Releases models until `bytes` more fit; waits for holds to end where that is needed.
-   * @param beside keys that whoever waits holds itself: they cannot leave before, so all of them must fit together
+   * @param beside AIRs of what whoever waits holds itself: it cannot leave before, so all of it must fit together
    */
   async makeRoom(bytes: number, air: string, beside: readonly string[] = []): Promise<void> {
-    const heldBytes = [...new Set(beside)].reduce((sum, key) => sum + (this.#models.get(key)?.byteLength ?? 0), 0)
+    const heldBytes = this.#bytesOf(beside)
     if (bytes + heldBytes > this.#bytes) {
       const others = heldBytes > 0 ? ` beside the ${gigabytes(heldBytes)} it is used with` : ''
       const limit = `the ${gigabytes(this.#bytes)} that may be open at once`
@@ -91,6 +92,11 @@ export class WeightsBudget {
     this.#models.delete(key)
     this.#onRelease(key)
     await model?.release()
+  }
+
+  #bytesOf(airs: readonly string[]): number {
+    const keys = new Set(airs.map(airKey))
+    return this.models().reduce((sum, { spec, byteLength }) => sum + (keys.has(airKey(spec.air)) ? byteLength : 0), 0)
   }
 
   #openBytes(): number {

@@ -1,5 +1,18 @@
 import type { DecodedRequest, RgbImage } from '../core/generation-request.ts'
+import type { LoadedVae } from '../models/loaded-model.ts'
 import type { NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
+
+/** What a request uses beside its checkpoint, loaded. */
+export interface RequestParts {
+  /** Stands in for the checkpoint's own. */
+  readonly vae?: LoadedVae
+}
+
+/** A request and all it needs. */
+export interface PreparedRequest {
+  readonly request: DecodedRequest
+  readonly parts: RequestParts
+}
 
 /** Text encoder states of a prompt's chunks, one after the other. */
 export interface PromptEmbeds {
@@ -26,8 +39,7 @@ export interface Conditioning {
 }
 
 /** Everything one generation owns while it is denoised; nothing of it is shared with its neighbours in a batch. */
-export interface DenoiseState {
-  readonly request: DecodedRequest
+export interface DenoiseState extends PreparedRequest {
   readonly conditioning: Conditioning
   readonly run: NoiseSchedulerRun
   readonly noise: NoiseSource
@@ -50,14 +62,14 @@ export interface Pipeline {
   /** Latent cells along each side. */
   latentSize(request: DecodedRequest): { readonly width: number; readonly height: number }
   /** Stage 1: encodes the prompts of all requests, at most `maxRows` chunks of text in one run. */
-  encodePrompts(requests: readonly DecodedRequest[], maxRows: number): Promise<readonly Conditioning[]>
+  encodePrompts(requests: readonly PreparedRequest[], maxRows: number): Promise<readonly Conditioning[]>
   /** Stage 2: draws the first latents and starts the noise scheduler. Throws an EngineError that names the parameter. */
-  prepareLatents(request: DecodedRequest, conditioning: Conditioning): DenoiseState
+  prepareLatents(request: PreparedRequest, conditioning: Conditioning): DenoiseState
   /**
    * Stage 3: one evaluation of the network for each state, at most `maxRows` rows in one run.
    * All states have the same latent size. Gives the error of each state that failed by itself.
    */
   denoise(states: readonly DenoiseState[], maxRows: number): Promise<readonly (Error | undefined)[]>
-  /** Stage 4: turns latents of the same size into pictures, at most `maxRows` in one run. */
+  /** Stage 4: turns latents of the same size, for the same VAE, into pictures, at most `maxRows` in one run. */
   decode(states: readonly DenoiseState[], maxRows: number): Promise<readonly RgbImage[]>
 }

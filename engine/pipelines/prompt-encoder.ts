@@ -6,7 +6,7 @@ import type { ChunkEmbeds, EmbedsCache } from './embeds-cache.ts'
 import { hasGuidance } from './has-guidance.ts'
 import type { NetworkRunner } from './network-runner.ts'
 import { outputData } from './output-data.ts'
-import type { Conditioning, PromptEmbeds } from './pipeline.ts'
+import type { Conditioning, PreparedRequest, PromptEmbeds } from './pipeline.ts'
 import { timeIds } from './time-ids.ts'
 
 /** What a prompt encoder works with. */
@@ -53,8 +53,8 @@ export class PromptEncoder {
   }
 
   /** Encodes the prompts of all requests. Throws an EngineError that names `clipSkip` when the model has too few layers. */
-  async encode(requests: readonly DecodedRequest[], maxRows: number): Promise<readonly Conditioning[]> {
-    const prompts = requests.map((request) => this.#chunk(request))
+  async encode(requests: readonly PreparedRequest[], maxRows: number): Promise<readonly Conditioning[]> {
+    const prompts = requests.map(({ request }) => this.#chunk(request))
     const embeds = new Map<string, ChunkEmbeds>()
     const missing = this.#lookUp(requests, prompts, embeds)
     for (const encoder of this.#options.model.textEncoders.keys()) {
@@ -64,7 +64,7 @@ export class PromptEncoder {
       }
     }
     return prompts.map(({ prompt, negativePrompt }, i) => {
-      const request = requests[i] as DecodedRequest
+      const { request } = requests[i] as PreparedRequest
       const promptEmbeds = this.#withTimeIds(this.#join(prompt, embeds), request, false)
       if (negativePrompt === undefined) return { promptEmbeds }
       const negative = negativePrompt === 'zeros' ? this.#zeros() : this.#join(negativePrompt, embeds)
@@ -105,13 +105,13 @@ export class PromptEncoder {
 
   /** Puts what the cache has into `embeds` and gives the rest, each distinct chunk once. */
   #lookUp(
-    requests: readonly DecodedRequest[],
+    requests: readonly PreparedRequest[],
     prompts: readonly ChunkedPrompts[],
     embeds: Map<string, ChunkEmbeds>,
   ): readonly MissingChunk[] {
     const missing = new Map<string, MissingChunk>()
     prompts.forEach(({ prompt, negativePrompt = 'zeros' }, i) => {
-      const { id } = requests[i] as DecodedRequest
+      const { id } = (requests[i] as PreparedRequest).request
       for (const chunk of [...prompt, ...(negativePrompt === 'zeros' ? [] : negativePrompt)].flat()) {
         const cached = embeds.get(chunk.key) ?? this.#options.cache.get(chunk.key)
         if (cached !== undefined) {

@@ -1,6 +1,6 @@
 import type { DecodedRequest, RgbImage } from '../core/generation-request.ts'
 import { EngineError } from '../engine-error.ts'
-import type { LoadedModel } from '../models/loaded-model.ts'
+import type { LoadedModel, LoadedVae } from '../models/loaded-model.ts'
 import type { PromptTokenizer } from '../prompts/prompt-tokenizer.ts'
 import type { NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
 import type { EmbedsCache } from './embeds-cache.ts'
@@ -9,7 +9,7 @@ import { guide } from './guide.ts'
 import { isFiniteArray } from './is-finite-array.ts'
 import type { NetworkRunner } from './network-runner.ts'
 import { outputData } from './output-data.ts'
-import type { Conditioning, DenoiseState, Pipeline } from './pipeline.ts'
+import type { Conditioning, DenoiseState, Pipeline, PreparedRequest } from './pipeline.ts'
 import { PromptEncoder } from './prompt-encoder.ts'
 import { UnetBatch, type UnetRow } from './unet-batch.ts'
 
@@ -49,19 +49,20 @@ export class StableDiffusionPipeline implements Pipeline {
   }
 
   /** 1. Encode prompts. */
-  encodePrompts(requests: readonly DecodedRequest[], maxRows: number): Promise<readonly Conditioning[]> {
+  encodePrompts(requests: readonly PreparedRequest[], maxRows: number): Promise<readonly Conditioning[]> {
     return this.#promptEncoder.encode(requests, maxRows)
   }
 
   /** 2. Prepare latents: standard normal noise of the seed, scaled to the noise schedule's start. */
-  prepareLatents(request: DecodedRequest, conditioning: Conditioning): DenoiseState {
+  prepareLatents({ request, parts }: PreparedRequest, conditioning: Conditioning): DenoiseState {
     const { model, createNoiseSchedulerRun, createNoiseSource } = this.#options
+    if (parts.vae !== undefined) checkVae(model, parts.vae)
     const run = createNoiseSchedulerRun(request, model)
     const noise = createNoiseSource(request.seed)
     const { width, height } = this.latentSize(request)
     const latents = noise.next(model.latentChannels * height * width)
     for (let i = 0; i < latents.length; i++) latents[i] = (latents[i] as number) * run.initNoiseSigma
-    return { request, conditioning, run, noise, latents, evaluation: 0 }
+    return { request, parts, conditioning, run, noise, latents, evaluation: 0 }
   }
 
   /** 3. Denoise: one evaluation of the UNet over all rows, guidance and the noise scheduler's step for each generation. */
@@ -105,6 +106,7 @@ export class StableDiffusionPipeline implements Pipeline {
 
   async #runVaeDecoder(states: readonly DenoiseState[]): Promise<readonly RgbImage[]> {
     const { model, runNetwork } = this.#options
+    const { request: { vae: air = model.spec.air }, parts: { vae = model.vae } } = states[0] as DenoiseState
     const { width, height } = this.latentSize((states[0] as DenoiseState).request)
     const latentLength = model.latentChannels * height * width
     const latents = this.#latents.take(states.length * latentLength)
@@ -112,9 +114,9 @@ export class StableDiffusionPipeline implements Pipeline {
     const dims = [states.length, model.latentChannels, height, width]
     const generations = states.map((state) => state.request.id)
     const feeds = { latents: { dtype: 'float32', dims, data: latents } } as const
-    const outputs = await runNetwork(model.vaeDecoder, feeds, { stage: 'decode', rows: states.length, generations })
+    const outputs = await runNetwork(vae.decoder, feeds, { stage: 'decode', rows: states.length, generations })
     if (!isFiniteArray(outputData(outputs, 'image_check', 'float32', states.length))) {
-      throw new EngineError('inferenceError', `the VAE of ${model.spec.air} gives pixels that are not finite`)
+      throw new EngineError('inferenceError', `the VAE of ${air} gives pixels that are not finite`)
     }
     const length = width * height * model.latentFactor ** 2 * 3
     const data = outputData(outputs, 'image', 'uint8', states.length * length)
@@ -124,6 +126,14 @@ export class StableDiffusionPipeline implements Pipeline {
       data: states.length === 1 ? data : data.slice(row * length, (row + 1) * length),
     }))
   }
+}
+
+/** Throws an EngineError that names `vae` when a VAE is of other latents than the model's. */
+function checkVae({ spec, latentChannels, latentFactor }: LoadedModel, vae: LoadedVae): void {
+  if (vae.latentChannels === latentChannels && vae.latentFactor === latentFactor) return
+  const latents = (channels: number, factor: number): string => `latents of ${channels} channels, each cell ${factor} pixels wide`
+  const message = `vae: it is for ${latents(vae.latentChannels, vae.latentFactor)}, and ${spec.air} has ${latents(latentChannels, latentFactor)}`
+  throw new EngineError('invalidParameter', message, { parameter: 'vae' })
 }
 
 /** The negative prompt's row comes first, as in the reference. */

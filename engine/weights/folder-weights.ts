@@ -15,8 +15,13 @@ export async function openFolderWeights(folder: string, component: WeightCompone
   return componentSource(component, await readWeightFiles(files))
 }
 
+/** Opens the weights of a component that has a folder of its own. Throws as `openFolderWeights` does. */
+export async function openWeightsIn(folder: string, component: WeightComponent): Promise<TensorSource> {
+  return componentSource(component, await readWeightFiles(await findWeightFiles(folder, WEIGHT_STEMS[component])))
+}
+
 /** A component's source over tensors under any of the names diffusers and transformers have used. */
-function componentSource(component: WeightComponent, stored: StoredTensors): TensorSource {
+export function componentSource(component: WeightComponent, stored: StoredTensors): TensorSource {
   const tensors = new Map<string, NamedTensor>()
   for (const [original, tensor] of stored) {
     const name = canonicalTensorName(component, original)

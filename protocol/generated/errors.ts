@@ -35,6 +35,8 @@ export const errorRegistry = {
   invalidTaskUUID: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidTaskUUIDLength: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidTtl: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
+  invalidVae: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
+  invalidVaeLength: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidWidth: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   maxRequestSizeExceeded: {"message":"The request body may have {expected}.","status":413,"isRetryable":false},
   maxTaskCostExceeded: {"message":"width x height x steps x numberResults may be {expected}, got {value}.","status":400,"isRetryable":false},

@@ -65,6 +65,12 @@ export const parameterTables = {
         "maxLength": 200,
         "expected": "an AIR of the form source:id@version"
       },
+      "vae": {
+        "type": "string",
+        "maxLength": 200,
+        "expected": "an AIR of the form source:id@version",
+        "isAbsentWhenEmpty": true
+      },
       "width": {
         "type": "integer",
         "minimum": 128,
@@ -162,7 +168,6 @@ export const parameterTables = {
       "strength",
       "outpainting",
       "outpaint",
-      "vae",
       "promptWeighting",
       "refiner",
       "embeddings",

@@ -56,6 +56,10 @@ export interface ImageInferenceRequest {
    */
   readonly model: string
   /**
+   * AIR of a VAE to use in place of the model's own.
+   */
+  readonly vae?: string
+  /**
    * Pixels.
    */
   readonly width?: number

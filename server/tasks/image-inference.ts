@@ -50,8 +50,10 @@ const seedLimit = 2 ** 53
 export function planImageInference({ taskType, request: task }: TaskOf<'imageInference'>, origin: TaskOrigin, context: PlanContext): Plan {
   const refuse = ({ code, ...details }: Refusal): Plan =>
     ({ type: 'refused', error: createError(code, { ...details, taskType, taskUUID: task.taskUUID }) })
-  const model = findModel(task.model, context.models)
+  const model = findModel('model', task.model, ModelType.checkpoint, context.models)
   if ('code' in model) return refuse(model)
+  const vae = task.vae === undefined ? undefined : findModel('vae', task.vae, ModelType.vae, context.models)
+  if (vae && 'code' in vae) return refuse(vae)
   const { width = model.defaults.width, height = model.defaults.height } = task
   if (width === undefined) return refuse(missingSize('width'))
   if (height === undefined) return refuse(missingSize('height'))
@@ -70,6 +72,7 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
     delivery: task.deliveryMethod,
     request: {
       model: model.air,
+      ...(vae && { vae: vae.air }),
       prompt: task.positivePrompt === blankPrompt ? '' : task.positivePrompt,
       negativePrompt: task.negativePrompt === undefined || task.negativePrompt === blankPrompt ? '' : task.negativePrompt,
       width, height, totalSteps, noiseScheduler,
@@ -90,15 +93,18 @@ interface Refusal extends Omit<ErrorDetails, 'taskType' | 'taskUUID'> {
   readonly code: ErrorCode
 }
 
-function findModel(air: string, models: ModelRegistry): ModelSpec | Refusal {
-  const model = models.find(air)
-  const about = { parameter: 'model', type: 'string', value: air }
-  if (model?.type === ModelType.checkpoint) return model
-  if (model) return { code: 'invalidModel', ...about, expected: 'a checkpoint', value: `${air}, which is of type ${model.type}` }
-  const broken = models.broken.find(candidate => candidate.air.toLowerCase() === air.toLowerCase())
-  if (broken) return { code: 'modelUnavailable', ...about, reason: broken.reason.replace(/\.$/, '') }
-  const checkpoints = models.models.filter(({ type }) => type === ModelType.checkpoint)
-  return { code: 'modelNotFound', ...about, allowedValues: checkpoints.map(spec => spec.air) }
+/** What an AIR stands for, if it is of the type that the parameter takes. */
+function findModel(parameter: 'model' | 'vae', air: string, type: ModelType, registry: ModelRegistry): ModelSpec | Refusal {
+  const model = registry.find(air)
+  const about = { parameter, type: 'string', value: air }
+  if (model?.type === type) return model
+  if (model) {
+    const code = parameter === 'model' ? 'invalidModel' : 'invalidVae'
+    return { code, ...about, expected: `a ${type}`, value: `${air}, which is of type ${model.type}` }
+  }
+  const unusable = registry.broken.find(candidate => candidate.air.toLowerCase() === air.toLowerCase())
+  if (unusable) return { code: 'modelUnavailable', ...about, reason: unusable.reason.replace(/\.$/, '') }
+  return { code: 'modelNotFound', ...about, allowedValues: registry.models.filter(spec => spec.type === type).map(spec => spec.air) }
 }
 
 function missingSize(parameter: 'width' | 'height'): Refusal {

@@ -10,6 +10,7 @@ const wireParameters = {
   totalSteps: { parameter: 'steps', code: 'invalidSteps' },
   noiseScheduler: { parameter: 'scheduler', code: 'invalidScheduler' },
   guidanceScale: { parameter: 'CFGScale', code: 'invalidCFGScale' },
+  vae: { parameter: 'vae', code: 'invalidVae' },
   clipSkip: { parameter: 'clipSkip', code: 'invalidClipSkip' },
   seed: { parameter: 'seed', code: 'invalidSeed' },
 } as const satisfies Readonly<Record<string, WireParameter>>

@@ -90,7 +90,7 @@ t.test('a known parameter without a function is refused by name unless it asks f
     [{ checkNSFW: true }, 'checkNSFW'], [{ safety: { checkContent: true } }, 'safety.checkContent'], [{ inputs: { seedImage: 'u' } }, 'inputs.seedImage'],
     [{ promptWeighting: 'compel' }, 'promptWeighting'], [{ webhookURL: 'http://x' }, 'webhookURL'], [{ outpaint: { top: 64 } }, 'outpaint.top'],
     [{ outpainting: { top: 64 } }, 'outpainting.top'], [{ hiresFix: true }, 'hiresFix'], [{ acceleratorOptions: { teaCache: true } }, 'acceleratorOptions.teaCache'],
-    [{ controlNet: [{ model: 'c:d@1', guideImage: 'u', weight: null }] }, 'controlNet'], [{ vae: 'a:b@1' }, 'vae'], [{ refiner: { model: 'a:b@1' } }, 'refiner.model'],
+    [{ controlNet: [{ model: 'c:d@1', guideImage: 'u', weight: null }] }, 'controlNet'], [{ refiner: { model: 'a:b@1' } }, 'refiner.model'],
   ]
   for (const [extra, parameter] of asking) t.match(errorOf(extra), { code: 'unsupportedParameter', parameter, taskUUID: 'a-task' })
   const empty = { seedImage: null, strength: 0, lora: [], checkNSFW: false, safety: { checkContent: false }, inputs: {}, promptWeighting: '', outpaint: { top: 0 }, controlNet: [{ model: null }] }

@@ -4,7 +4,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { StepLoopEngine } from '../../../engine/core/step-loop-engine.ts'
 import type { DecodedRequest, GenerationRequest } from '../../../engine/core/generation-request.ts'
 import type { RunReport } from '../../../engine/engine.ts'
-import type { LoadedModel, ModelLoader } from '../../../engine/models/loaded-model.ts'
+import type { Held, LoadedModel, LoadedParts, LoadedVae, ModelLoader, PartType } from '../../../engine/models/loaded-model.ts'
+import { ModelError } from '../../../engine/models/model-error.ts'
 import { EmbedsCache } from '../../../engine/pipelines/embeds-cache.ts'
 import { createNetworkRunner } from '../../../engine/pipelines/network-runner.ts'
 import { StableDiffusionPipeline } from '../../../engine/pipelines/stable-diffusion.ts'
@@ -129,6 +130,17 @@ function decodeLatents(feeds: Feeds): Record<string, Tensor> {
   }
 }
 
+/** A VAE over the arithmetic network; `brightness` is added to its pictures. */
+export function fakeVae(before: BeforeRun = () => {}, brightness = 0, latentChannels = 4): LoadedVae {
+  const decode = (feeds: Feeds): Record<string, Tensor> => {
+    const { image, ...rest } = decodeLatents(feeds)
+    const brighter = (image as Tensor<'uint8'>).data.map((value) => Math.min(255, value + brightness))
+    return { ...rest, image: { ...(image as Tensor<'uint8'>), data: brighter } }
+  }
+  const decoder = session('vaeDecoder', ['image', 'image_check'], decode, before)
+  return { latentChannels, latentFactor: 8, scalingFactor: 1, shiftFactor: 0, decoder }
+}
+
 /** A loaded model of this AIR over the arithmetic networks. */
 export function fakeModel(air: string, before: BeforeRun = () => {}): LoadedModel {
   return {
@@ -147,7 +159,7 @@ export function fakeModel(air: string, before: BeforeRun = () => {}): LoadedMode
       session: session('textEncoder', ['hidden_states_0', 'hidden_states_1'], encodeText, before),
     }],
     unet: session('unet', ['out_sample'], denoise, before),
-    vaeDecoder: session('vaeDecoder', ['image', 'image_check'], decodeLatents, before),
+    vae: fakeVae(before),
     byteLength: 1000,
   }
 }
@@ -158,11 +170,21 @@ export interface FakeLoader extends ModelLoader {
   readonly isReleased: boolean
 }
 
+/** Parts by AIR: `bright:…` is a VAE whose pictures are brighter, `wide:…` one of other latents. */
+function fakePart(air: string, before: BeforeRun | undefined): LoadedParts[PartType] {
+  return fakeVae(before, air.startsWith('bright:') ? 50 : 0, air.startsWith('wide:') ? 16 : 4)
+}
+
 /** Loads any AIR but `broken:…` when the gate opens, at the next turn of the event loop by default, and keeps it. */
 export function fakeLoader(before?: BeforeRun, loadGate: () => Promise<unknown> = nextTurn): FakeLoader {
   const models = new Map<string, LoadedModel>()
+  const parts = new Map<string, LoadedParts[PartType]>()
   const held: string[] = []
   let isReleased = false
+  const hold = (air: string) => {
+    held.push(air)
+    return () => void held.splice(held.indexOf(air), 1)
+  }
   return {
     held,
     get isReleased() {
@@ -177,11 +199,15 @@ export function fakeLoader(before?: BeforeRun, loadGate: () => Promise<unknown> 
       models.set(air, model)
       return model
     },
-    loaded: () => [...models.keys()],
-    hold: (air) => {
-      held.push(air)
-      return () => void held.splice(held.indexOf(air), 1)
+    usePart: async <T extends PartType>(_type: T, air: string): Promise<Held<LoadedParts[T]>> => {
+      await loadGate()
+      if (air.startsWith('broken:')) throw new ModelError(`${air} is broken`)
+      const part = (parts.get(air) ?? fakePart(air, before)) as LoadedParts[T]
+      parts.set(air, part)
+      return { part, release: hold(air) }
     },
+    loaded: () => [...models.keys()],
+    hold,
     release: () => {
       isReleased = true
       return Promise.resolve()

@@ -22,7 +22,7 @@ function pipelineOf(model: string, costPerUnit = 1): Pipeline {
 
 function ready(id: string, fields: Partial<DecodedRequest> = {}, costPerUnit = 1): Generation {
   const generation = new Generation(request(id, fields))
-  generation.attach(pipelineOf(generation.request.model, costPerUnit))
+  generation.attach(pipelineOf(generation.request.model, costPerUnit), {})
   generation.image.catch(() => {})
   return generation
 }
@@ -30,7 +30,7 @@ function ready(id: string, fields: Partial<DecodedRequest> = {}, costPerUnit = 1
 function stateOf(request: DecodedRequest): DenoiseState {
   const embeds = { tokens: 0, data: new Float32Array() }
   return {
-    request, conditioning: { promptEmbeds: embeds }, run: fakeNoiseSchedulerRun(request), noise: fakeNoiseSource(0),
+    request, parts: {}, conditioning: { promptEmbeds: embeds }, run: fakeNoiseSchedulerRun(request), noise: fakeNoiseSource(0),
     latents: new Float32Array(), evaluation: 0,
   }
 }

@@ -68,7 +68,7 @@ t.test('a model is opened once, however often and however differently spelt it i
     textEncoders: [{ width: 32, tokenizer: { padToken: '<|endoftext|>' } }],
   })
   t.same(
-    [models[0]?.unet, models[0]?.vaeDecoder, models[0]?.textEncoders[0]?.session].map(session => session?.name),
+    [models[0]?.textEncoders[0]?.session, models[0]?.unet, models[0]?.vae.decoder].map(session => session?.name),
     runtime.sessions.map(({ name }) => name),
   )
 })
@@ -193,7 +193,7 @@ t.test('releasing closes everything, ends what waits, and gives nothing out any 
 })
 
 /** Every output of a model's networks for one fixed input, by name. */
-async function outputsOf({ textEncoders, unet, vaeDecoder, contextSize, added }: LoadedModel): Promise<Record<string, Tensor>> {
+async function outputsOf({ textEncoders, unet, vae, contextSize, added }: LoadedModel): Promise<Record<string, Tensor>> {
   const wave = (length: number): Float32Array => Float32Array.from({ length }, (_, index) => Math.sin(index * 0.7))
   const texts: Record<string, Tensor> = {}
   for (const [encoder, { session }] of textEncoders.entries()) {
@@ -213,7 +213,7 @@ async function outputsOf({ textEncoders, unet, vaeDecoder, contextSize, added }:
       time_ids: { dtype: 'float32', dims: [1, sizes], data: wave(sizes) } as const,
     }),
   })
-  const picture = await vaeDecoder.run({ latents: { dtype: 'float32', dims: [1, 4, 8, 8], data: wave(256) } })
+  const picture = await vae.decoder.run({ latents: { dtype: 'float32', dims: [1, 4, 8, 8], data: wave(256) } })
   return { ...texts, ...predicted, ...picture }
 }
 

@@ -126,8 +126,8 @@ for (const model of ['sd1-tiny', 'sd2-tiny', 'sdxl-tiny', 'sdxl-refiner-tiny']) 
     const file = await writeSingleFile(model, join(folder, 'model.safetensors'))
     const [single, whole] = await Promise.all([openCheckpoint(file, config), openCheckpoint(referenceModel(model))])
     const [left, right] = [compileCheckpoint(single, 'cpu'), compileCheckpoint(whole, 'cpu')]
-    const shapes = ({ textEncoders, unet, vaeDecoder }: CompiledCheckpoint) =>
-      [...textEncoders, unet, vaeDecoder].map(({ inputs, outputs }) => ({ inputs, outputs }))
+    const shapes = ({ textEncoders, unet, vae }: CompiledCheckpoint) =>
+      [...textEncoders, unet, ...vae.graphs].map(({ inputs, outputs }) => ({ inputs, outputs }))
     t.same(shapes(left), shapes(right))
     t.same(
       [single.family, single.noiseSchedule, single.configs, single.tokenizers, single.zerosEmptyPrompt],

@@ -124,7 +124,7 @@ t.test('config may not leave the models folder either, and is for single files',
   await writeSingleFile('sd1-tiny', join(folder, 'one.safetensors'))
   await cp(join(folder, 'sd'), join(folder, '..', 'outside'), { recursive: true })
   const { models, broken } = await openRegistry([folder])
-  t.match(broken, [{ reason: /leaves/ }, { reason: /describes itself/ }, { reason: /for checkpoints only/ }])
+  t.match(broken, [{ reason: /leaves/ }, { reason: /describes itself/ }, { reason: /for checkpoints and vaes only/ }])
   t.match(models, [{ air: 'local:d@1', family: 'sd1', configPath: join(folder, 'sd') }])
 })
 
@@ -278,12 +278,13 @@ t.test('parts that are loaded with a checkpoint are listed by their type, and a 
     ipAdapter: 'image_proj.proj.weight',
   }
   const folder = await modelsFolder(t, [
-    ...Object.keys(kinds).map(type => entry({ air: `local:${type}@1`, type, path: `${type}.safetensors` })),
+    ...Object.keys(kinds).map(type => entry({ air: `local:${type}@1`, type, path: type === 'vae' ? type : `${type}.safetensors` })),
     entry({ air: 'local:wrong@1', type: 'lora', path: 'vae.safetensors' }),
     entry({ air: 'local:folder@1', type: 'lora', path: 'sd' }),
     entry({ air: 'local:nocheckpoint@1', path: 'vae.safetensors' }),
   ])
   for (const [type, name] of Object.entries(kinds)) await writeSafetensors(join(folder, `${type}.safetensors`), { [name]: zeros(2) })
+  await cp(join(referenceModel('sd1-tiny'), 'vae'), join(folder, 'vae'), { recursive: true })
   const { models, broken } = await openRegistry([folder])
   t.same(
     models.map(({ type }) => type),

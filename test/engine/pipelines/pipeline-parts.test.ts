@@ -42,7 +42,7 @@ function state(timestep: number, latents: Float32Array): DenoiseState {
     step: () => latents,
   }
   const conditioning = { promptEmbeds: { tokens: 0, data: new Float32Array() } }
-  return { request: request('r'), conditioning, run, noise: fakeNoiseSource(1), latents, evaluation: 1 }
+  return { request: request('r'), parts: {}, conditioning, run, noise: fakeNoiseSource(1), latents, evaluation: 1 }
 }
 
 await t.test('rows carry their own timestep and tokens; missing tokens are masked, whatever the buffers held before', (t) => {

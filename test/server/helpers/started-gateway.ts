@@ -126,6 +126,7 @@ const models = [
   spec('local:test@1'),
   spec('local:sized@1', { defaults: { width: 256, height: 192, steps: 4, CFGScale: 3, scheduler: 'Euler' } }),
   spec('local:lora@1', { type: ModelType.lora }),
+  spec('local:vae@1', { type: ModelType.vae }),
 ]
 
 const testRegistry: ModelRegistry = {

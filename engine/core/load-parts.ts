@@ -1,0 +1,37 @@
+import { EngineError } from '../engine-error.ts'
+import type { Held, LoadedModel, LoadedParts, ModelLoader, PartType } from '../models/loaded-model.ts'
+import type { RequestParts } from '../pipelines/pipeline.ts'
+import { ModelError } from '../models/model-error.ts'
+import type { DecodedRequest } from './generation-request.ts'
+
+/**
+ * Loads what a request uses beside its checkpoint, which it holds; all of it is held until `release` is called.
+ * Throws an EngineError that names the field of what cannot be used, and holds nothing then.
+ */
+export async function loadParts(loader: ModelLoader, base: LoadedModel, request: DecodedRequest): Promise<Held<RequestParts>> {
+  const holds: Held<unknown>[] = []
+  const airs: string[] = []
+  const use = async <T extends PartType>(field: string, type: T, air: string): Promise<LoadedParts[T]> => {
+    const held = await named(field, loader.usePart(type, air, base, airs))
+    holds.push(held)
+    airs.push(air)
+    return held.part
+  }
+  const release = (): void => holds.forEach(held => held.release())
+  try {
+    const vae = request.vae === undefined ? undefined : await use('vae', 'vae', request.vae)
+    return { part: { ...(vae && { vae }) }, release }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+async function named<T>(parameter: string, part: Promise<T>): Promise<T> {
+  try {
+    return await part
+  } catch (cause) {
+    if (cause instanceof ModelError) throw new EngineError('invalidParameter', `${parameter}: ${cause.message}`, { parameter, cause })
+    throw cause
+  }
+}

@@ -1,0 +1,23 @@
+import { buildVaeDecoder } from '../architectures/vae-decoder.ts'
+import { parseVaeConfig } from '../architectures/vae-config.ts'
+import type { Lowering } from '../graph/model-graph.ts'
+import type { ModelSession } from '../runtime/model-session.ts'
+import type { TensorSource } from '../weights/tensor-source.ts'
+import type { CompiledModel } from './compiled-model.ts'
+import { heldBytes } from './held-bytes.ts'
+import type { JsonObject } from './json-file.ts'
+import type { LoadedVae } from './loaded-model.ts'
+
+/**
+ * Compiles a VAE, a checkpoint's own or one by itself. Throws a WeightError or ConfigError when a tensor is missing or the
+ * configuration asks for what cannot be computed.
+ */
+export function compileVae(config: JsonObject, weights: TensorSource, lowering: Lowering): CompiledModel<LoadedVae> {
+  const { latentChannels, latentFactor, scalingFactor, shiftFactor } = parseVaeConfig(config)
+  const graphs = [buildVaeDecoder(config, weights, lowering)]
+  return {
+    byteLength: heldBytes('vae', weights.used(), lowering),
+    graphs,
+    assemble: ([decoder]) => ({ latentChannels, latentFactor, scalingFactor, shiftFactor, decoder: decoder as ModelSession }),
+  }
+}
