@@ -18,6 +18,7 @@ import { createMetrics } from './metrics.ts'
 import { describeModelFolderError } from './model-folder-error.ts'
 import { observeRun, observeState } from './observe.ts'
 import { createImageFetcher } from './outbound/fetch-image.ts'
+import { TargetGuard } from './outbound/target-guard.ts'
 import { fetchLimits } from './outbound/fetch-limits.ts'
 import { MemoryQueue } from './queue/memory-queue.ts'
 import { whenFinished } from './shutdown.ts'
@@ -116,6 +117,7 @@ export async function startServer(config: ServerConfig, { logDestination }: Serv
   const gateway = await listen(config, {
     authenticator, queue, images, inputs, metrics, log,
     fetchImage: createImageFetcher(fetchLimits(config)),
+    targets: new TargetGuard(fetchLimits(config)),
     host: config.host,
     port: config.port,
     models: registry,

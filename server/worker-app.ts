@@ -4,6 +4,7 @@ import type { Engine, EngineOptions, ModelRegistry } from '../engine/index.ts'
 import { createLog } from './log.ts'
 import { terminalLogFor } from './log-lines.ts'
 import { createImageFetcher } from './outbound/fetch-image.ts'
+import { createImageUploader } from './outbound/upload-image.ts'
 import { DiskImageStore } from './storage/disk-image-store.ts'
 import type { Channel } from './worker/channel.ts'
 import { IpcClaimer } from './worker/ipc-claimer.ts'
@@ -76,6 +77,7 @@ async function work(settings: WorkerSettings, parts: EngineParts, engine: Engine
     encode: parts.encodeImage,
     store: new DiskImageStore({ folder: imageFolder, now: Date.now }),
     fetchImage: createImageFetcher(fetch),
+    uploadImage: createImageUploader(fetch),
     now: Date.now,
     log: createLog({ level: logLevel, ...(terminalLog && { destination: terminalLog }) }).with({ worker: name, device: formatDevice(device) }),
   })

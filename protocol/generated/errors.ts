@@ -35,6 +35,8 @@ export const errorRegistry = {
   invalidTaskUUID: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidTaskUUIDLength: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidTtl: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
+  invalidUploadEndpoint: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
+  invalidUploadEndpointLength: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidVae: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidVaeLength: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidWidth: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
@@ -62,6 +64,7 @@ export const errorRegistry = {
   unsupportedMethod: {"message":"The method must be {expected}, got {value}.","status":405,"isRetryable":false},
   unsupportedParameter: {"message":"{parameter} is not supported by this server; leave it out.","status":400,"isRetryable":false},
   unsupportedTaskType: {"message":"taskType must be {expected}, got {value}.","status":400,"isRetryable":false},
+  uploadFailed: {"message":"{parameter}: the picture could not be uploaded: {reason}.","status":502,"isRetryable":true},
 } as const
 
 export type ErrorCode = keyof typeof errorRegistry

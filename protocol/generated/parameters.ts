@@ -159,6 +159,12 @@ export const parameterTables = {
       "includeCost": {
         "type": "boolean",
         "default": false
+      },
+      "uploadEndpoint": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 8192,
+        "isAbsentWhenEmpty": true
       }
     },
     "unsupported": [
@@ -175,7 +181,6 @@ export const parameterTables = {
       "lora",
       "lycoris",
       "ipAdapters",
-      "uploadEndpoint",
       "webhookURL",
       "checkNSFW",
       "safety",

@@ -83,6 +83,10 @@ export interface ImageResult {
    * With `includeCost`.
    */
   readonly cost?: number
+  /**
+   * Why the picture could not be sent to `uploadEndpoint`; absent when it was.
+   */
+  readonly uploadError?: ErrorBody
 }
 
 /**

@@ -118,6 +118,10 @@ export interface ImageInferenceRequest {
    * Adds `cost` to each result, from the server's price table.
    */
   readonly includeCost: boolean
+  /**
+   * URL to which each finished picture is sent with HTTP PUT, such as a presigned one of an object store. The result is delivered all the same; it says so in `uploadError` when the upload failed. With several results the same URL gets each of them.
+   */
+  readonly uploadEndpoint?: string
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Authenticator } from '../access/principal.ts'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import type { TargetGuard } from '../outbound/target-guard.ts'
 import type { FetchImage } from '../outbound/fetch-image.ts'
 import type { TaskEvents, TaskReader, TaskSubmitter } from '../queue/contract.ts'
 import type { HubLimits } from '../sessions/hub.ts'
@@ -55,6 +56,8 @@ export interface GatewayOptions {
   readonly inputs: InputImages
   /** Fetches pictures that are uploaded by their URL. */
   readonly fetchImage: FetchImage
+  /** Which URLs of clients may be called. */
+  readonly targets: Pick<TargetGuard, 'read'>
   readonly models: ModelRegistry
   readonly prices: PriceTable
   readonly metrics: Metrics

@@ -62,7 +62,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       metrics.taskDuration.observe({ status }, Math.max(0, clock.wallNow() - record.acceptedAt) / 1000)
     },
     plan: {
-      models: options.models, prices: options.prices, imageSecret: options.imageSecret, maxPixelSteps: limits.maxPixelSteps,
+      models: options.models, prices: options.prices, targets: options.targets, imageSecret: options.imageSecret, maxPixelSteps: limits.maxPixelSteps,
       randomInteger: options.randomInteger ?? (limit => randomInt(limit)), now: () => clock.wallNow(),
     },
   })

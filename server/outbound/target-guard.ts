@@ -53,11 +53,17 @@ export class TargetGuard {
     this.#resolve = resolve
   }
 
+  /** What can be told from the text alone. @throws TargetRefusedError */
+  read(text: string): URL {
+    const url = parse(text)
+    if (!standardPorts.includes(url.port) && !this.#privateHosts.has(url.host)) throw new TargetRefusedError('the port must be 80 or 443')
+    return url
+  }
+
   /** @throws TargetRefusedError, HostUnknownError */
   async check(text: string): Promise<Target> {
-    const url = parse(text)
+    const url = this.read(text)
     const isPrivate = this.#privateHosts.has(url.host) || this.#privateHosts.has(url.hostname)
-    if (!standardPorts.includes(url.port) && !this.#privateHosts.has(url.host)) throw new TargetRefusedError('the port must be 80 or 443')
     const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1')
     const family = isIP(hostname)
     const addresses = family > 0 ? [{ address: hostname, family }] : await this.#addressesOf(hostname)

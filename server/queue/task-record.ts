@@ -16,6 +16,8 @@ export interface OutputOptions {
   readonly quality: number
   /** Seconds the stored picture lives; the store's default where absent. */
   readonly ttlSeconds?: number
+  /** Where each picture is sent, beside the store. */
+  readonly uploadUrl?: string
 }
 
 /** One picture of a task; fixed at acceptance, so a second computation gives the same item. */
@@ -62,6 +64,8 @@ export interface CommittedResult {
   readonly seed: number
   readonly byteLength: number
   readonly format: OutputOptions['format']
+  /** Why it could not be sent to the task's `uploadUrl`. */
+  readonly uploadFailure?: string
 }
 
 /** waiting → running → completed | failed | cancelled; the last three are final. */

@@ -2,6 +2,8 @@ import { ModelType, noiseSchedulerNames, resolveNoiseScheduler } from '../../eng
 import type { ModelRegistry, ModelSpec } from '../../engine/index.ts'
 import { createError } from '../../protocol/index.ts'
 import type { ErrorBody, ErrorCode, ErrorDetails, ImageInferenceRequest, TaskOf } from '../../protocol/index.ts'
+import { TargetRefusedError } from '../outbound/target-guard.ts'
+import type { TargetGuard } from '../outbound/target-guard.ts'
 import type { OutputOptions, TaskKey, TaskRecord } from '../queue/task-record.ts'
 import type { ImageInput } from './image-input.ts'
 import { imageUuidOf } from './image-uuid.ts'
@@ -15,6 +17,8 @@ export interface PlanContext {
   readonly imageSecret: Uint8Array
   /** Most pixels × steps × results of one task. */
   readonly maxPixelSteps: number
+  /** Which URLs of clients may be called. */
+  readonly targets: Pick<TargetGuard, 'read'>
   /** A whole number from 0 to below `limit`. */
   readonly randomInteger: (limit: number) => number
   /** Wall clock, ms since the epoch. */
@@ -63,6 +67,8 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
   const count = task.numberResults
   const refusal = checkCost(width * height * totalSteps, count, context.maxPixelSteps)
   if (refusal) return refuse(refusal)
+  const unusable = checkUploadEndpoint(task.uploadEndpoint, context.targets)
+  if (unusable) return refuse(unusable)
   const key: TaskKey = { account: origin.account, taskUUID: task.taskUUID.toLowerCase() }
   const record: TaskRecord<ImageInput> = {
     key,
@@ -123,6 +129,18 @@ function checkCost(pixelSteps: number, count: number, max: number): Refusal | un
   return { code: 'maxTaskCostExceeded', ...about, expected: `at most ${max}`, value: String(pixelSteps * count) }
 }
 
+/** What is wrong with the text itself is said now; where the host leads to is looked at when the picture is sent. */
+function checkUploadEndpoint(url: string | undefined, targets: PlanContext['targets']): Refusal | undefined {
+  if (url === undefined) return undefined
+  try {
+    targets.read(url)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof TargetRefusedError)) throw error
+    return { code: 'invalidUploadEndpoint', parameter: 'uploadEndpoint', type: 'string', message: `uploadEndpoint cannot be used: ${error.message}.` }
+  }
+}
+
 function planResults(seed: number | undefined, count: number, key: TaskKey, { imageSecret, randomInteger }: PlanContext): TaskRecord['results'] {
   // crypto.randomInt draws below 2^48 only; two draws fill the whole range.
   const first = seed ?? (randomInteger(2 ** 26) * 2 ** 27 + randomInteger(2 ** 27)) % (seedLimit - count)
@@ -133,11 +151,12 @@ function planResults(seed: number | undefined, count: number, key: TaskKey, { im
   }))
 }
 
-function outputOf({ outputType, outputFormat, outputQuality, ttl }: ImageInferenceRequest): OutputOptions {
+function outputOf({ outputType, outputFormat, outputQuality, ttl, uploadEndpoint }: ImageInferenceRequest): OutputOptions {
   return {
     types: outputType,
     format: outputFormat,
     quality: outputQuality,
     ...(ttl !== undefined && { ttlSeconds: ttl }),
+    ...(uploadEndpoint !== undefined && { uploadUrl: uploadEndpoint }),
   }
 }

@@ -40,6 +40,7 @@ export async function buildResultItem(record: TaskRecord, result: CommittedResul
     seed: result.seed,
     status: 'success',
     ...(record.costPerResult !== undefined && { cost: record.costPerResult }),
+    ...(result.uploadFailure !== undefined && { uploadError: createError('uploadFailed', { parameter: 'uploadEndpoint', reason: result.uploadFailure }) }),
   }
 }
 

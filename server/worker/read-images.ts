@@ -29,6 +29,16 @@ export async function readImages({ key, request }: TaskRecord, sources: ImageSou
   })
 }
 
+/** Whether a picture of the task comes from another machine. */
+export async function namesUrl({ request }: TaskRecord): Promise<boolean> {
+  let isNamed = false
+  await mapImages(request, async (reference: ImageReference) => {
+    isNamed ||= reference.type === 'url'
+    return reference
+  })
+  return isNamed
+}
+
 function read(reference: ImageReference, account: string, { store, fetchImage }: ImageSources, signal: AbortSignal): Promise<EncodedImage> {
   return reference.type === 'url' ? fetchImage(reference.url, signal) : readStored(reference.imageUUID, account, store)
 }

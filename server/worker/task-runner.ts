@@ -1,11 +1,14 @@
 import type { EncodedImage, Engine, ImageFormat, RgbImage } from '../../engine/index.ts'
 import type { FetchImage } from '../outbound/fetch-image.ts'
 import type { Lease } from '../queue/contract.ts'
-import type { CommittedResult, PlannedResult, TaskRequest } from '../queue/task-record.ts'
+import { UploadError } from '../outbound/upload-image.ts'
+import type { Upload, UploadImage } from '../outbound/upload-image.ts'
+import type { CommittedResult, PlannedResult, TaskRecord, TaskRequest } from '../queue/task-record.ts'
 import type { ImageStore } from '../storage/image-store.ts'
 import type { Slots } from '../slots.ts'
+import { imageFormats } from '../tasks/result-item.ts'
 import type { WorkerClaims } from './ipc-claimer.ts'
-import { readImages } from './read-images.ts'
+import { namesUrl, readImages } from './read-images.ts'
 
 /** What running tasks takes. */
 export interface TaskRunnerOptions {
@@ -14,8 +17,11 @@ export interface TaskRunnerOptions {
   readonly encode: (image: RgbImage, format: ImageFormat, quality: number) => Promise<Uint8Array>
   readonly store: Pick<ImageStore, 'put' | 'read'>
   readonly fetchImage: FetchImage
+  readonly uploadImage: UploadImage
   /** Places in the engine. */
   readonly slots: Slots
+  /** Waits for another machine; other tasks have the room of that many results meanwhile. */
+  readonly waitElsewhere: <T>(results: number, job: () => Promise<T>) => Promise<T>
   /** Lifetime of a picture whose task says nothing. */
   readonly imageTtlSeconds: number
   /** Wall clock, ms since the epoch. */
@@ -31,10 +37,11 @@ export interface TaskRunnerOptions {
  * @param onResult called after each result, committed or failed
  */
 export async function runTask(options: TaskRunnerOptions, lease: Lease, signal: AbortSignal, onResult: () => void): Promise<void> {
-  const request = await readImages(lease.record, options, signal)
+  const open = lease.record.results.filter(({ index }) => !lease.committed.includes(index))
+  const read = () => readImages(lease.record, options, signal)
+  const request = await namesUrl(lease.record) ? await options.waitElsewhere(open.length, read) : await read()
   const failure = new AbortController()
   const anyStop = AbortSignal.any([signal, failure.signal])
-  const open = lease.record.results.filter(({ index }) => !lease.committed.includes(index))
   const runs = open.map(async planned => {
     try {
       await runResult(options, lease, request, planned, anyStop)
@@ -58,8 +65,21 @@ async function runResult(options: TaskRunnerOptions, lease: Lease, request: Task
   const byteLength = bytes.length
   const expiresAt = now() + (output.ttlSeconds ?? imageTtlSeconds) * 1000
   await store.put({ imageUUID, account: key.account, format: output.format, byteLength, expiresAt }, bytes)
-  const result: CommittedResult = { index, imageUUID, seed, byteLength, format: output.format }
+  const uploadFailure = await send(options, output, { bytes, mediaType: imageFormats[output.format].mediaType }, signal)
+  const result: CommittedResult = { index, imageUUID, seed, byteLength, format: output.format, ...(uploadFailure !== undefined && { uploadFailure }) }
   await claims.commit(lease, result)
+}
+
+/** Sends a picture where its task wants it; gives the reason when it was not taken, for the picture itself is there. */
+async function send({ uploadImage, waitElsewhere }: TaskRunnerOptions, { uploadUrl }: TaskRecord['output'], upload: Upload, signal: AbortSignal): Promise<string | undefined> {
+  if (uploadUrl === undefined) return undefined
+  try {
+    await waitElsewhere(1, () => uploadImage(uploadUrl, upload, signal))
+    return undefined
+  } catch (error) {
+    if (error instanceof UploadError) return error.message
+    throw error
+  }
 }
 
 async function generate(

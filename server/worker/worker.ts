@@ -7,12 +7,15 @@ import { runTask } from './task-runner.ts'
 import type { TaskRunnerOptions } from './task-runner.ts'
 
 /** What a worker is made of. */
-export interface WorkerOptions extends Omit<TaskRunnerOptions, 'slots'> {
+export interface WorkerOptions extends Omit<TaskRunnerOptions, 'slots' | 'waitElsewhere'> {
   readonly name: string
   /** Most results that may be under way at once. */
   readonly capacity: number
   readonly log: Log
 }
+
+/** Jobs that may wait for other machines at once; what comes beyond keeps its room while it waits for its turn. */
+const maxElsewhere = 64
 
 /** Why a running task was stopped by a drain; it is given back, not failed. */
 class DrainError extends Error {
@@ -22,11 +25,12 @@ class DrainError extends Error {
 /**
  * Claims tasks for as long as it has room, and runs them side by side on one engine.
  *
- *     claim → generate → encode → store → commit → settle | fail | give back
+ *     claim → read pictures → generate → encode → store → upload → commit → settle | fail | give back
  */
 export class Worker {
   readonly #options: WorkerOptions
   readonly #slots: Slots
+  readonly #elsewhere = new Slots(maxElsewhere)
   readonly #running = new Set<Promise<void>>()
   /** Aborted by `drain`: nothing more is claimed. */
   readonly #claiming = new AbortController()
@@ -81,7 +85,8 @@ export class Worker {
     try {
       if (this.#claiming.signal.aborted) return await claims.giveBack(lease)
       const stop = AbortSignal.any([lease.signal, this.#working.signal])
-      await runTask({ ...this.#options, slots: this.#slots }, lease, stop, () => {
+      const waitElsewhere = <T>(results: number, job: () => Promise<T>) => this.#waitElsewhere(results, job)
+      await runTask({ ...this.#options, slots: this.#slots, waitElsewhere }, lease, stop, () => {
         left--
         this.#free(1)
       })
@@ -106,6 +111,18 @@ export class Worker {
       // The queue is gone, and with it the lease: whoever holds the queue gives the task out again.
       log.error('leaseNotEnded', { taskUUID, error: cause })
     }
+  }
+
+  /** A slow server of one client must not keep the device from the others, so its task leaves its room to them. */
+  #waitElsewhere<T>(results: number, job: () => Promise<T>): Promise<T> {
+    return this.#elsewhere.use(async () => {
+      this.#free(results)
+      try {
+        return await job()
+      } finally {
+        this.#underWay += results
+      }
+    })
   }
 
   #free(results: number): void {

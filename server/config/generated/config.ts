@@ -173,7 +173,7 @@ export interface Config {
   }
   readonly fetch: {
     /**
-     * A picture whose URL does not give it within this time is given up.
+     * A picture whose URL does not give it, or take it, within this time is given up.
      */
     readonly timeoutSeconds: number
     /**

@@ -16,7 +16,7 @@ export interface FakeWorkerOptions {
 
 /**
  * Claims tasks and commits a pixel for each of their results. Prompts tell it what to do: one with `hold` waits for
- * `release`, one with `fail` fails, one with `failAfter1` fails after its first result.
+ * `release`, one with `fail` fails, one with `failAfter1` fails after its first result, one with `refuseUpload` could not upload.
  */
 export class FakeWorker {
   readonly #options: FakeWorkerOptions
@@ -97,6 +97,6 @@ export class FakeWorker {
     const { key, output } = lease.record
     const image = { imageUUID, account: key.account, format: output.format, byteLength: bytes.length, expiresAt: now() + (output.ttlSeconds ?? 3600) * 1000 }
     await images.put(image, bytes)
-    await queue.commit(lease, { index, imageUUID, seed, byteLength: bytes.length, format: output.format })
+    await queue.commit(lease, { index, imageUUID, seed, byteLength: bytes.length, format: output.format, ...(lease.record.request.prompt.includes('refuseUpload') && { uploadFailure: 'the server answered with status 403' }) })
   }
 }

@@ -6,6 +6,7 @@ import type { Gateway } from '../../../server/gateway/gateway.ts'
 import type { GatewayLimits, GatewayOptions } from '../../../server/gateway/gateway-options.ts'
 import { silentLog } from '../../../server/log.ts'
 import { createMetrics } from '../../../server/metrics.ts'
+import { TargetGuard } from '../../../server/outbound/target-guard.ts'
 import { MemoryQueue } from '../../../server/queue/memory-queue.ts'
 import { InputImageError } from '../../../server/storage/input-image-error.ts'
 import { InputImages } from '../../../server/storage/input-images.ts'
@@ -70,6 +71,7 @@ export async function startTestGateway({ limits, withoutWorker = false, bytes, .
   const worker = new FakeWorker({ queue, images, now, ...(bytes && { bytes }) })
   const gateway = await startGateway({
     host: '127.0.0.1', port: 0, clock, queue, images, inputs, models: testRegistry,
+    targets: new TargetGuard({ privateHosts: ['127.0.0.1:9'] }),
     fetchImage: async () => { throw new InputImageError('unreachable', 'tests fetch nothing') },
     authenticator: { authenticate: key => key === keyA ? { account: 'a', keyId: 'ka' } : key === keyB ? { account: 'b', keyId: 'kb' } : undefined },
     prices: createPriceTable({ perImage: 0.001, perMegapixelStep: 0.0001 }),

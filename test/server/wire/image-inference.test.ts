@@ -247,3 +247,23 @@ t.test('I24 a task whose client has given up is still answered by getResponse', 
   patient.send({ taskType: 'getResponse', taskUUID: task.taskUUID })
   t.equal((await patient.next()).data?.[0]?.['status'], 'success')
 })
+
+t.test('uploadEndpoint goes to the worker as it is, and a result says why its picture was not taken there', async t => {
+  const uploadEndpoint = 'https://bucket.example/picture.png?X-Signature=ab%2Fc'
+  const [taken] = await results({ uploadEndpoint })
+  t.equal(server.worker.claimed.at(-1)?.output.uploadUrl, uploadEndpoint)
+  t.notOk('uploadError' in (taken ?? {}))
+  const [refused] = await results({ uploadEndpoint, positivePrompt: 'refuseUpload' })
+  t.match(refused, { status: 'success', imageURL: String, uploadError: { code: 'uploadFailed', parameter: 'uploadEndpoint', message: /status 403/ } })
+})
+
+t.test('an uploadEndpoint that can be called by nobody is refused before anything is computed', async t => {
+  const claimed = server.worker.claimed.length
+  for (const [uploadEndpoint, message] of [
+    ['bucket', /no URL/], ['ftp://bucket.example/x', /http/], ['https://name:secret@bucket.example/', /password/], ['http://bucket.example:22/', /port/], [7, /must be/],
+  ] as const) {
+    t.match(await refusal({ uploadEndpoint }), { code: 'invalidUploadEndpoint', parameter: 'uploadEndpoint', message }, String(uploadEndpoint))
+  }
+  t.equal(server.worker.claimed.length, claimed)
+  t.equal((await results({ uploadEndpoint: '' })).length, 1, 'an empty one asks for nothing')
+})

@@ -5,6 +5,7 @@ import { silentLog } from '../../../server/log.ts'
 import type { TaskEvent } from '../../../server/queue/contract.ts'
 import { MemoryQueue } from '../../../server/queue/memory-queue.ts'
 import type { TaskRecord, TaskSnapshot } from '../../../server/queue/task-record.ts'
+import { UploadError } from '../../../server/outbound/upload-image.ts'
 import type { StoredImage } from '../../../server/storage/image-store.ts'
 import { StorageError } from '../../../server/storage/storage-error.ts'
 import { Worker } from '../../../server/worker/worker.ts'
@@ -37,6 +38,7 @@ function setUp(t: Test, options: Partial<WorkerOptions> = {}) {
     name: 'w', capacity: 4, imageTtlSeconds: 60, claims: queue, engine, encode: fakeEncode, now: () => 5_000, log: silentLog,
     store: { put: async (image, bytes) => void stored.set(image.imageUUID, { image, bytes }), read: async uuid => stored.get(uuid) },
     fetchImage: async () => { throw new Error('tests fetch nothing') },
+    uploadImage: async () => { throw new Error('tests upload nothing') },
     ...options,
   })
   const run = worker.run()
@@ -190,4 +192,42 @@ t.test('a drain claims nothing more, finishes what runs, and gives back what doe
   t.equal((await queue.read(late.key))?.status, 'waiting')
   const [lease] = await queue.claim('next', 1, new AbortController().signal)
   t.match(lease, { record: { key: held.key }, isRetry: false })
+})
+
+t.test('a picture goes to the URL of its task; what the URL does not take is a result all the same, which says why', async t => {
+  const sent: unknown[] = []
+  const { end, submitAll } = setUp(t, {
+    uploadImage: async (url, { bytes, mediaType }) => {
+      sent.push({ url, bytes, mediaType })
+      if (url.endsWith('/closed')) throw new UploadError('the server answered with status 403')
+    },
+  })
+  const tasks = ['http://bucket.example/open', 'http://bucket.example/closed'].map((uploadUrl): TaskRecord => {
+    const task = makeTask()
+    return { ...task, output: { ...task.output, uploadUrl } }
+  })
+  await submitAll(...tasks)
+  const ends = await Promise.all(tasks.map(end))
+  const bytes = Uint8Array.of(7, 0, 0)
+  t.strictSame(new Set(sent), new Set(tasks.map(({ output }) => ({ url: output.uploadUrl, bytes, mediaType: 'image/png' }))))
+  t.match(ends, [{ status: 'completed' }, { status: 'completed' }])
+  t.equal(ends[0]?.results[0]?.uploadFailure, undefined)
+  t.equal(ends[1]?.results[0]?.uploadFailure, 'the server answered with status 403')
+})
+
+t.test('servers of clients that do not answer keep nobody else from the device', async t => {
+  const stuck = (_url: string, signal: AbortSignal) =>
+    new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+  const { end, submitAll } = setUp(t, {
+    fetchImage: stuck,
+    uploadImage: (url, _upload, signal) => stuck(url, signal),
+  })
+  const slow = Array.from({ length: 8 }, (_, index): TaskRecord => {
+    const task = makeTask({ results: 2 })
+    const uploading: TaskRecord = { ...task, output: { ...task.output, uploadUrl: 'http://slow.example/' } }
+    return index % 2 ? uploading : { ...task, request: { ...task.request, initImage: { type: 'url', url: 'http://slow.example/' } } }
+  })
+  const other = makeTask({ results: 3 })
+  await submitAll(...slow, other)
+  t.equal((await end(other))?.status, 'completed')
 })
