@@ -19,17 +19,38 @@ export function describeViolation(
   identity: Pick<ErrorDetails, 'taskType' | 'taskUUID'>,
 ): ErrorBody {
   const isMissing = violation.keyword === 'required'
-  const name = isMissing ? String(violation.params['missingProperty']) : (violation.instancePath.split('/')[1] ?? '')
-  const rule = table.parameters[name]
-  if (!rule) throw new Error(`The validator found fault with ${name}, which the table does not have`)
+  const steps = violation.instancePath.split('/').slice(1)
+  if (isMissing) steps.push(String(violation.params['missingProperty']))
+  const rule = ruleAt(steps, table)
   const isLength = violation.keyword === 'minLength' || violation.keyword === 'maxLength'
-  return createError(codeOf(name, isMissing, isLength), {
+  return createError(codeOf(steps, isMissing, isLength), {
     ...identity,
-    parameter: name,
+    parameter: pathOf(steps),
     ...boundsOf(rule),
     expected: expectationOf(rule),
-    value: rule.isSecret ? 'something else' : valueOf(values[name], isLength),
+    value: rule.isSecret ? 'something else' : valueOf(valueAt(steps, values), isLength),
   })
+}
+
+/** The rule of the parameter that the steps of an instance path lead to; numbers are places in lists. */
+function ruleAt(steps: readonly string[], table: ParameterTable): ParameterRule {
+  let rule: Pick<ParameterRule, 'parameters'> | undefined = table
+  for (const step of steps) if (!isPlace(step)) rule = rule?.parameters?.[step]
+  if (!rule || rule === table) throw new Error(`The validator found fault with ${steps.join('/')}, which the table does not have`)
+  return rule as ParameterRule
+}
+
+function valueAt(steps: readonly string[], values: unknown): unknown {
+  return steps.reduce<unknown>((value, step) => (value as Readonly<Record<string, unknown>> | undefined)?.[step], values)
+}
+
+/** As clients write it: `controlNet[0].weight`. */
+function pathOf(steps: readonly string[]): string {
+  return steps.map((step, index) => (isPlace(step) ? `[${step}]` : index === 0 ? step : `.${step}`)).join('')
+}
+
+function isPlace(step: string): boolean {
+  return /^\d+$/.test(step)
 }
 
 /** The fields of an error body that tell what a parameter may be. */
@@ -45,8 +66,10 @@ export function boundsOf(rule: ParameterRule): Pick<ErrorBody, 'type' | 'min' | 
   }
 }
 
-function codeOf(name: string, isMissing: boolean, isLength: boolean): ErrorCode {
-  const code = `${isMissing ? 'missing' : 'invalid'}${name.charAt(0).toUpperCase()}${name.slice(1)}${isLength ? 'Length' : ''}`
+/** Codes exist for the parameters of a task; one inside another has the code of the whole, and its own path tells it. */
+function codeOf([name = '', ...inside]: readonly string[], isMissing: boolean, isLength: boolean): ErrorCode {
+  const isWhole = inside.length === 0
+  const code = `${isMissing && isWhole ? 'missing' : 'invalid'}${name.charAt(0).toUpperCase()}${name.slice(1)}${isLength && isWhole ? 'Length' : ''}`
   if (!isErrorCode(code)) throw new Error(`The registry lacks ${code}`)
   return code
 }

@@ -19,6 +19,8 @@ export interface ParameterRule {
   readonly isAbsentWhenEmpty?: boolean
   /** Never shown in a message. */
   readonly isSecret?: boolean
+  /** What an object, or each object of a list, may hold. */
+  readonly parameters?: Readonly<Record<string, ParameterRule>>
 }
 
 /** What a task type takes. */

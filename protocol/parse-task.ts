@@ -9,6 +9,7 @@ import type { ParameterRule, ParameterTable } from './parameter-table.ts'
 import type { ParsedElement, Task, TaskType } from './task.ts'
 
 type Element = Readonly<Record<string, unknown>>
+type ParameterRules = ParameterTable['parameters']
 type Validator = ((value: unknown) => boolean) & { errors?: readonly Violation[] | null }
 
 const typeBySpelling: ReadonlyMap<string, TaskType> = new Map(taskTypeSpellings)
@@ -35,7 +36,7 @@ export function parseTask(element: unknown, strictParameters: boolean): ParsedEl
   const table: ParameterTable = parameterTables[type]
   const error = findForbidden(element, table, strictParameters, identity)
   if (error) return refused(error)
-  const values = readValues({ ...element, taskType }, table)
+  const values = readValues({ ...element, taskType }, table.parameters)
   const violation = validate(validatorOf[type], values, table)
   if (violation) return refused(describeViolation(violation, table, values, identity))
   // The validator has just proved that the values are those of this type.
@@ -70,19 +71,37 @@ function findForbidden(element: Element, table: ParameterTable, strictParameters
     if (inside === undefined) continue
     return createError('unsupportedParameter', { ...identity, parameter: inside === '' ? name : `${name}.${inside}`.slice(0, 200) })
   }
-  if (!strictParameters) return undefined
-  for (const name of Object.keys(element)) {
-    if (name === 'taskUUID' || element[name] === null) continue
-    if (Object.hasOwn(table.parameters, name) || table.unsupported.includes(name)) continue
-    return createError('unknownParameter', { ...identity, parameter: name.slice(0, 200) })
+  const unknown = strictParameters ? findUnknown(element, table.parameters, ['taskUUID', ...table.unsupported]) : undefined
+  return unknown === undefined ? undefined : createError('unknownParameter', { ...identity, parameter: unknown.slice(0, 200) })
+}
+
+/** The path of the first name that no rule stands for. */
+function findUnknown(element: Element, rules: ParameterRules, known: readonly string[] = []): string | undefined {
+  for (const [name, value] of Object.entries(element)) {
+    if (value === null || known.includes(name)) continue
+    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
+    if (!rule) return name
+    const inner = rule.parameters && findInside(value, name, (object) => findUnknown(object, rule.parameters as ParameterRules))
+    if (inner !== undefined) return inner
   }
   return undefined
 }
 
+function findInside(value: unknown, path: string, find: (object: Element) => string | undefined): string | undefined {
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) {
+      const found = findInside(item, `${path}[${index}]`, find)
+      if (found !== undefined) return found
+    }
+  }
+  const found = isElement(value) ? find(value) : undefined
+  return found === undefined ? undefined : `${path}.${found}`
+}
+
 // Only what the schema knows is copied, so nothing else of a client's object travels on. Null is absence.
-function readValues(element: Element, table: ParameterTable): Record<string, unknown> {
+function readValues(element: Element, rules: ParameterRules): Record<string, unknown> {
   const values: Record<string, unknown> = {}
-  for (const [name, rule] of Object.entries(table.parameters)) {
+  for (const [name, rule] of Object.entries(rules)) {
     const value = Object.hasOwn(element, name) ? element[name] : undefined
     if (value === undefined || value === null || (rule.isAbsentWhenEmpty && value === '')) continue
     values[name] = readValue(value, rule)
@@ -91,6 +110,11 @@ function readValues(element: Element, table: ParameterTable): Record<string, unk
 }
 
 function readValue(value: unknown, rule: ParameterRule): unknown {
+  const { parameters } = rule
+  if (parameters) {
+    const read = (object: unknown): unknown => (isElement(object) ? readValues(object, parameters) : object)
+    return Array.isArray(value) ? value.map(read) : read(value)
+  }
   const listed = rule.isList ? [...new Set(Array.isArray(value) ? value : [value])] : value
   if (!rule.isAnyCase || typeof listed !== 'string') return listed
   return rule.allowedValues?.find(allowed => allowed.toLowerCase() === listed.toLowerCase()) ?? listed

@@ -1,4 +1,4 @@
-import type { SchemaNode } from './schema-node.ts'
+import { innerProperties, type SchemaNode } from './schema-node.ts'
 
 /** One row of the task table. */
 export interface TaskTypeRow {
@@ -30,11 +30,15 @@ export function emitParameters(types: Readonly<Record<string, TaskTypeRow>>, tas
 }
 
 function tableOf(task: SchemaNode): object {
-  const parameters = Object.fromEntries(Object.entries(task.properties ?? {}).map(([name, schema]) => [name, parameterOf(schema)]))
-  return { parameters, unsupported: task['x-unsupported'] ?? [] }
+  return { parameters: rulesOf(task.properties ?? {}), unsupported: task['x-unsupported'] ?? [] }
+}
+
+function rulesOf(properties: Readonly<Record<string, SchemaNode>>): object {
+  return Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, parameterOf(schema)]))
 }
 
 function parameterOf(schema: SchemaNode): object {
+  const inner = innerProperties(schema)
   return {
     type: schema.type,
     minimum: schema.minimum,
@@ -51,5 +55,6 @@ function parameterOf(schema: SchemaNode): object {
     isAnyCase: schema['x-anyCase'],
     isAbsentWhenEmpty: schema['x-emptyIsAbsent'],
     isSecret: schema['x-secret'],
+    parameters: inner && rulesOf(inner),
   }
 }

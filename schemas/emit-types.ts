@@ -1,5 +1,5 @@
 import { compile } from 'json-schema-to-typescript'
-import { afterDefaults, type SchemaNode } from './schema-node.ts'
+import { afterDefaults, mapChildren, type SchemaNode } from './schema-node.ts'
 
 /** TypeScript interfaces of a schema as it is after validation: read-only, defaults filled in. */
 export async function emitTypes(name: string, schema: SchemaNode): Promise<string> {
@@ -22,6 +22,5 @@ function withoutIds(node: SchemaNode): SchemaNode {
 }
 
 function closeObjects(node: SchemaNode): SchemaNode {
-  const properties = node.properties && Object.fromEntries(Object.entries(node.properties).map(([key, child]) => [key, closeObjects(child)]))
-  return { ...node, ...(properties && { properties, additionalProperties: node.additionalProperties ?? false }) }
+  return { ...mapChildren(node, closeObjects), ...(node.properties && { additionalProperties: node.additionalProperties ?? false }) }
 }

@@ -1,6 +1,6 @@
 import type { ErrorEntry } from './emit-errors.ts'
 import type { TaskTypeRow } from './emit-parameters.ts'
-import type { SchemaNode } from './schema-node.ts'
+import { innerProperties, type SchemaNode } from './schema-node.ts'
 
 /** The protocol page with the parts between its `generated` marks written anew. */
 export function protocolTables(
@@ -32,13 +32,24 @@ function errorTable(errors: Readonly<Record<string, ErrorEntry>>): string {
 }
 
 function parameterTable(task: SchemaNode): string {
-  const rows = Object.entries(task.properties ?? {}).map(([name, schema]) => {
-    const type = schema['x-list'] === true ? 'string or list' : schema.type
-    return `| \`${name}\` | ${type} | ${rangeOf(schema)} | ${defaultOf(name, schema, task)} | ${schema.description ?? ''} |`
-  })
+  const rows = parameterRows(task, '')
   const unsupported = task['x-unsupported']?.map((name) => `\`${name}\``).join(', ')
   const table = ['| parameter | type | values | default | |', '|---|---|---|---|---|', ...rows]
   return [...table, ...(unsupported === undefined ? [] : ['', `Refused by name with \`unsupportedParameter\`: ${unsupported}.`])].join('\n')
+}
+
+/** A row for each parameter, and below it one for each parameter inside it. */
+function parameterRows(node: SchemaNode, prefix: string): readonly string[] {
+  return Object.entries(innerProperties(node) ?? {}).flatMap(([name, schema]) => {
+    const path = prefix + name
+    const row = `| \`${path}\` | ${typeOf(schema)} | ${rangeOf(schema)} | ${defaultOf(name, schema, node.items ?? node)} | ${schema.description ?? ''} |`
+    return [row, ...parameterRows(schema, schema.items ? `${path}[].` : `${path}.`)]
+  })
+}
+
+function typeOf(schema: SchemaNode): string {
+  if (schema['x-list'] === true) return 'string or list'
+  return schema.items?.properties ? 'list of objects' : String(schema.type)
 }
 
 function rangeOf(schema: SchemaNode): string {

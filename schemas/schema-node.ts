@@ -55,15 +55,24 @@ export function resolveRefs(node: SchemaNode, common: SchemaNode): SchemaNode {
   const target = name === undefined ? {} : common.definitions?.[name]
   if (target === undefined) throw new Error(`no definition ${$ref}`)
   const merged: SchemaNode = { ...target, ...own }
-  const properties = merged.properties
-    && Object.fromEntries(Object.entries(merged.properties).map(([key, child]) => [key, resolveRefs(child, common)]))
-  return { ...merged, ...(properties && { properties }) }
+  return mapChildren(merged, child => resolveRefs(child, common))
+}
+
+/** A copy whose properties and items are `map`ped. */
+export function mapChildren(node: SchemaNode, map: (child: SchemaNode) => SchemaNode): SchemaNode {
+  const properties = node.properties && Object.fromEntries(Object.entries(node.properties).map(([key, child]) => [key, map(child)]))
+  return { ...node, ...(properties && { properties }), ...(node.items && { items: map(node.items) }) }
+}
+
+/** The parameters inside a parameter: those of an object, or of each object of a list. */
+export function innerProperties(node: SchemaNode): Readonly<Record<string, SchemaNode>> | undefined {
+  return node.properties ?? node.items?.properties
 }
 
 /** A copy in which every property with a default is required: the shape after validation. */
 export function afterDefaults(node: SchemaNode): SchemaNode {
-  const properties = Object.entries(node.properties ?? {}).map(([key, child]) => [key, afterDefaults(child)] as const)
+  const properties = Object.entries(node.properties ?? {})
   const required = properties.filter(([key, child]) => node.required?.includes(key) || child.default !== undefined).map(([key]) => key)
   const extra = typeof node.additionalProperties === 'object' ? { additionalProperties: afterDefaults(node.additionalProperties) } : {}
-  return { ...node, ...extra, ...(node.properties && { properties: Object.fromEntries(properties), required }) }
+  return { ...mapChildren(node, afterDefaults), ...extra, ...(node.properties && { required }) }
 }
