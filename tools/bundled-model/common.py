@@ -8,6 +8,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 WORK = os.environ.get("BUNDLED_MODEL_WORK", os.path.expanduser("~/train"))
 
@@ -28,19 +29,24 @@ def autocast():
     return torch.autocast(device().type, dtype=torch.bfloat16)
 
 
-def launch(train, processes, *args):
+def launch(train, processes, *args, everywhere=False):
     """Run train(rank, world, *args) in one-thread processes on a CPU, in this process on a GPU.
 
     Several processes of one thread lose far less to other work on the machine than one with several threads.
+    With everywhere there are several processes on a GPU too, and they do not speak to each other.
     """
-    if device().type == "cuda" or processes == 1:
+    if processes == 1 or (device().type == "cuda" and not everywhere):
         train(0, 1, *args)
         return
-    mp.spawn(_worker, (processes, str(29000 + os.getpid() % 9000), train, args), nprocs=processes)
+    port = None if everywhere else str(29000 + os.getpid() % 9000)
+    mp.spawn(_worker, (processes, port, train, args), nprocs=processes)
 
 
 def _worker(rank, world, port, train, args):
     torch.set_num_threads(1)
+    if port is None:
+        train(rank, world, *args)
+        return
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
     dist.init_process_group("gloo", rank=rank, world_size=world)
     train(rank, world, *args)
@@ -52,6 +58,28 @@ def seed_all(seed, rank=0):
     torch.manual_seed(seed * 1000 + rank)
     np.random.seed((seed * 1000 + rank) % 2**32)
     return random.Random(seed * 1000 + rank)
+
+
+class _Endless(IterableDataset):
+    def __init__(self, make, seed):
+        self.make, self.seed = make, seed
+
+    def __iter__(self):
+        worker = get_worker_info()
+        random = seed_all(self.seed, worker.id + 1 if worker else 0)
+        while True:
+            yield self.make(random)
+
+
+def endless(make, seed):
+    """Batches from make(random), a tuple of CPU tensors each, moved to the device.
+
+    Beside a GPU all CPU cores but two make them ahead; on a CPU they are made here, when they are asked for.
+    """
+    on_gpu = device().type == "cuda"
+    ahead = {"num_workers": max(1, os.cpu_count() - 2), "prefetch_factor": 4, "pin_memory": True} if on_gpu else {}
+    for batch in DataLoader(_Endless(make, seed), batch_size=None, **ahead):
+        yield tuple(part.to(device(), non_blocking=True) for part in batch)
 
 
 def broadcast_from_first(module, world):
@@ -94,15 +122,15 @@ class Ema:
 
     def __init__(self, module, horizon):
         self.horizon, self.steps = horizon, 0
-        self.state = {k: v.detach().clone().float() for k, v in module.state_dict().items()}
+        self.live = dict(module.state_dict())
+        self.state = {k: v.detach().clone().float() for k, v in self.live.items()}
 
     @torch.no_grad()
-    def update(self, module):
+    def update(self):
         """Take one step towards the module's present weights."""
         self.steps += 1
         weight = max(1 / self.horizon, 1 / (self.steps / 8 + 1))
-        live = module.state_dict()
-        torch._foreach_lerp_([self.state[k] for k in live], [v.float() for v in live.values()], weight)
+        torch._foreach_lerp_([self.state[k] for k in self.live], [v.float() for v in self.live.values()], weight)
 
 
 def save(state, name):

@@ -1,71 +1,103 @@
-"""Measure the shipped folder: captions of held-out combinations, judged by the detector.
+"""Measure a model's folder: held-out combinations, pictures by the project's own server, judged by the detector.
 
-    python evaluate.py --model ../../models/latentd-tiny --count 64
-    python evaluate.py --reconstructions        # the autoencoder's gate: drawings through it and back
+    python evaluate.py --model ../../models/latentd-tiny --count 500
+    python evaluate.py --reconstructions --count 500      # the autoencoder's gate: drawings through it and back
 """
 
 import argparse
+import math
 
-import numpy as np
 import torch
 
-from cache_latents import latents_of, load_frozen
+from cache_latents import latents_of, load_vae
 from common import device, seed_all
-from contact_sheet import load_pipeline, make
-from train_detector import HEADS, load_detector, read
-from train_text_encoder import labels
+from server_pictures import PictureServer
+from train_detector import load_detector, read
 from world.captions import caption
 from world.draw import draw
-from world.scene import LAYOUTS, Mix, sample_scene
+from world.scene import COUNTS, PAIRS, SINGLE, Mix, sample_scene
 
-GROUPS = {"single": LAYOUTS[:1], "counts": LAYOUTS[1:4], "pairs": LAYOUTS[4:]}
-
-
-def score(detector, pictures, scenes):
-    """Print the share of each label right, of all labels right, and of all right and not junk."""
-    found, junk = read(detector, pictures)
-    hits = found.cpu() == torch.tensor([labels(scene) for scene in scenes])
-    everything = hits.all(1)
-    parts = " ".join(f"{name} {hits[:, i].float().mean():.2f}" for i, name in enumerate(HEADS))
-    print(f"  {len(scenes)} pictures: {parts}")
-    print(f"  everything right {everything.float().mean():.3f}, and well-formed "
-          f"{(everything & (junk.cpu() < 0.5)).float().mean():.3f}", flush=True)
+GROUPS = {"one object": SINGLE, "two to four of the same": COUNTS, "two different objects": PAIRS}
+ATTRIBUTES = ("layout", "kind", "colour", "background", "detail", "style", "well-formed")
+STEPS, GUIDANCE, FIRST_SEED = 20, 5.0, 1000
 
 
-def reconstructions(detector, random, count):
-    """Held-out drawings through the autoencoder."""
-    vae = load_frozen()[0]
-    scenes = [sample_scene(random, Mix(counts=0.3, pairs=0.2), held_out=True) for _ in range(count)]
-    drawings = [draw(scene, random) for scene in scenes]
-    out = []
-    for start in range(0, count, 16):
+def judge(detector, pictures, scenes, unsaid=None):
+    """Per picture and thing said, whether it is right; what a caption leaves open is right."""
+    found = read(detector, pictures, scenes)
+    if unsaid:
+        found["detail"] |= torch.tensor(["detail" in names for names in unsaid])
+    found["everything"] = torch.stack([found[name] for name in ATTRIBUTES]).all(0)
+    return found
+
+
+def row(name, found):
+    """A line of the table: the share with everything right with its standard error, and how often each thing is wrong."""
+    count = len(found["everything"])
+    share = found["everything"].float().mean().item()
+    error = math.sqrt(max(share * (1 - share), 0.25 / count) / count)
+    wrong = " | ".join(f"{100 * (1 - found[a].float().mean().item()):.1f}" for a in ATTRIBUTES)
+    return f"| {name} | {count} | {100 * share:.1f} ± {100 * error:.1f} | {wrong} |"
+
+
+def print_table(rows):
+    """The table as the model card has it; ± is one standard error."""
+    print(f"| captions | pictures | everything right, % | {' | '.join(f'wrong: {a}' for a in ATTRIBUTES)} |")
+    print("|---" * (3 + len(ATTRIBUTES)) + "|")
+    print("\n".join(rows), flush=True)
+
+
+def held_out(random, count, layouts):
+    """Scenes never drawn in training, with captions that name every kind and colour."""
+    scenes = [sample_scene(random, Mix(), held_out=True, layouts=layouts) for _ in range(count)]
+    return scenes, [caption(scene, random, full=True) for scene in scenes]
+
+
+def measure(options, detector, random):
+    """A third of the captions from each group, one picture each."""
+    rows, parts = [], []
+    with PictureServer(options.model) as server:
+        for group, layouts in GROUPS.items():
+            count = (options.count + len(parts)) // len(GROUPS)
+            scenes, captions = held_out(random, count, layouts)
+            pictures = server.pictures([c.text for c in captions], FIRST_SEED * (1 + len(parts)), steps=options.steps,
+                                       CFGScale=options.guidance, width=options.width, height=options.height)
+            parts.append(judge(detector, pictures, scenes, [c.unsaid for c in captions]))
+            rows.append(row(group, parts[-1]))
+            print(rows[-1], flush=True)
+    rows.append(row("all", {name: torch.cat([p[name] for p in parts]) for name in parts[0]}))
+    print_table(rows)
+
+
+def reconstructions(options, detector, random):
+    """Held-out drawings, and the same through the autoencoder."""
+    vae = load_vae()
+    scenes = [sample_scene(random, Mix(), held_out=True) for _ in range(options.count)]
+    drawn = [draw(scene, random, None, options.width, options.height) for scene in scenes]
+    decoded = []
+    for start in range(0, len(drawn), 16):
         with torch.no_grad():
-            y = vae.decode(latents_of(vae, drawings[start:start + 16]).float().to(device())).sample
-        out += list(((y.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy())
-    for name, pictures in (("drawings", drawings), ("reconstructions", out)):
-        print(name)
-        score(detector, pictures, scenes)
+            y = vae.decode(latents_of(vae, drawn[start:start + 16]).float().to(device())).sample
+        decoded += list(((y.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy())
+    judged = {name: judge(detector, pictures, scenes) for name, pictures in (("drawings", drawn), ("decoded", decoded))}
+    both = {name: judged["decoded"][name] | ~judged["drawings"]["everything"] for name in judged["decoded"]}
+    print_table([row(name, found) for name, found in judged.items()])
+    kept = both["everything"].float().mean() if len(drawn) else 0
+    print(f"right drawings that are right after the autoencoder, or were not before: {100 * kept:.1f} %")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model")
+    parser.add_argument("--model", help="a folder in diffusers layout")
     parser.add_argument("--reconstructions", action="store_true")
-    parser.add_argument("--groups", default="single,counts,pairs")
-    parser.add_argument("--count", type=int, default=64, help="pictures of each group")
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--guidance", type=float, default=5.0)
+    parser.add_argument("--count", type=int, default=500, help="pictures in all")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--guidance", type=float, default=GUIDANCE)
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--height", type=int, default=256)
     options = parser.parse_args()
-    detector, random = load_detector(), seed_all(91)
-    if options.reconstructions:
-        reconstructions(detector, random, options.count)
-        return
-    pipeline = load_pipeline(options.model)
-    for group in options.groups.split(","):
-        scenes = [sample_scene(random, Mix(), held_out=True, layouts=GROUPS[group]) for _ in range(options.count)]
-        pictures = make(pipeline, [caption(s, random) for s in scenes], 1000, options.steps, options.guidance)
-        print(group)
-        score(detector, [np.asarray(p) for p in pictures], scenes)
+    run = reconstructions if options.reconstructions else measure
+    run(options, load_detector(), seed_all(91))
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ import os
 import shutil
 import tempfile
 
-from cache_latents import load_frozen
-from common import load, work_path
-from train_unet import SCHEDULE, build_unet
+from cache_latents import load_vae
+from common import work_path
+from train_text_encoder import load_text_encoder, load_tokenizer
+from unet import SCHEDULE, WEIGHTS, load_unet
 
 PARTS = {
     "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"],
@@ -31,9 +32,7 @@ SCHEDULER = {"_class_name": "DPMSolverMultistepScheduler", "_diffusers_version":
 
 def export(weights, folder):
     """Save every part beside the folder first, then move the files over the old ones."""
-    vae, text, _ = load_frozen()
-    unet = build_unet()
-    unet.load_state_dict({k: v.float() for k, v in load(weights).items()})
+    vae, text, (unet, _) = load_vae(), load_text_encoder(load_tokenizer()), load_unet(weights)
     os.makedirs(folder, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(folder))) as fresh:
         unet.half().save_pretrained(f"{fresh}/unet")
@@ -71,9 +70,14 @@ def _tidy_configs(folder):
         _write(path, config)
 
 
-if __name__ == "__main__":
+def main(arguments=None):
+    """Run with these arguments, by default the command line's."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", default="unet-ema.pt")
+    parser.add_argument("--weights", default=WEIGHTS)
     parser.add_argument("--to", required=True, help="the model's folder")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     export(options.weights, options.to)
+
+
+if __name__ == "__main__":
+    main()

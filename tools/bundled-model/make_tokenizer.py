@@ -9,12 +9,11 @@ from collections import Counter
 
 from common import seed_all, work_path
 from world.captions import caption
-from world.scene import Mix, sample_scene
+from world.scene import sample_scene
+from world.words import EVERYDAY, UNKNOWN_NOUNS
 
 START, END = "<|startoftext|>", "<|endoftext|>"
-MERGES = 265
-EVERYDAY = ("a an the and of in on at with without photo picture image drawing small big large little tiny huge "
-            "beautiful bright dark high quality best detailed simple background style blurry ugly bad low").split()
+MERGES = 1100
 
 
 def byte_letters():
@@ -56,9 +55,9 @@ def _merged(parts, pair):
 
 def main():
     random = seed_all(5)
-    words = Counter({word: 20 for word in EVERYDAY})
+    words = Counter({word: 5 for word in (*EVERYDAY, *UNKNOWN_NOUNS)})
     for _ in range(20000):
-        text = caption(sample_scene(random, Mix(counts=0.3, pairs=0.2)), random).lower()
+        text = caption(sample_scene(random), random).text
         words.update(w for w in "".join(c if c.isalpha() else " " for c in text).split())
     merges = learn_merges(words, MERGES)
     letters = byte_letters()

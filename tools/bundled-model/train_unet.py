@@ -1,4 +1,4 @@
-"""Train the denoiser on cached latents and text states (v-prediction, 10 % empty captions).
+"""Train the denoiser on cached latents and captions (v-prediction, 10 % empty captions).
 
 Timesteps are drawn in proportion to a capped weight, so that the nearly clean ones, easy and of
 little effect, come up less often. Stop and go on at will: --resume takes up weights, EMA, optimizer
@@ -9,54 +9,21 @@ and the share of the time already used.
 """
 
 import argparse
-import glob
+import random as randoms
 import time
 
 import torch
 import torch.nn.functional as F
-from diffusers import DDIMScheduler, UNet2DConditionModel
-from diffusers.models.attention_processor import AttnProcessor
+from diffusers import DDIMScheduler
 
-from cache_latents import load_frozen, text_states
-from common import Clock, Ema, autocast, average_gradients, broadcast_from_first, device, launch, load, save, seed_all, work_path
+from common import Clock, Ema, autocast, average_gradients, broadcast_from_first, device, launch, load, save, seed_all
+from latent_store import NATIVE, LatentStore
 from optimizer import Pair, warm_then_cool
-from train_text_encoder import WIDTH
+from train_text_encoder import load_text_encoder, load_tokenizer, token_ids
+from unet import SCHEDULE, SHAPE, build_unet, load_unet, save_weights
 
-SCHEDULE = {"num_train_timesteps": 1000, "beta_schedule": "linear", "beta_start": 0.0001, "beta_end": 0.02,
-            "prediction_type": "v_prediction"}
-RELOAD_MINUTES = 6
-
-
-def build_unet():
-    """The denoiser before training."""
-    unet = UNet2DConditionModel(
-        sample_size=32, block_out_channels=(32, 64, 160), layers_per_block=1, cross_attention_dim=WIDTH,
-        attention_head_dim=2, norm_num_groups=16, use_linear_projection=True,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"))
-    unet.set_attn_processor(AttnProcessor())
-    return unet
-
-
-def load_shards(sets):
-    """All cached shards of the named sets, kept on the accelerator or mapped from disk."""
-    names = sorted(name for s in sets for name in glob.glob(work_path(f"latents-{s}-*.pt")))
-    shards = [torch.load(name, mmap=device().type == "cpu", weights_only=True) for name in names]
-    return [{key: value.to(device()) for key, value in shard.items()} for shard in shards]
-
-
-def batch_of(shards, size, empty):
-    """Latents and text states; half of them mirrored, one in ten with the empty caption."""
-    latents, states = [], []
-    for shard in (shards[i] for i in torch.randint(len(shards), (min(4, size),)).tolist()):
-        index = torch.randint(len(shard["latents"]), (size // min(4, size),), device=shard["latents"].device)
-        flip = torch.rand(len(index), device=index.device) < 0.5
-        z = shard["latents"][index].float()
-        latents.append(torch.where(flip[:, None, None, None], z.flip(3), z))
-        states.append(shard["states"][index, flip.long()].float())
-    latents, states = torch.cat(latents), torch.cat(states)
-    dropped = torch.rand(len(states), device=states.device) < 0.1
-    return latents, torch.where(dropped[:, None, None], empty, states)
+REFRESH_SECONDS = {"cpu": 240, "cuda": 30}
+SAVE_SECONDS = 120
 
 
 def timestep_weights(alphas):
@@ -65,74 +32,123 @@ def timestep_weights(alphas):
     return torch.clamp(5 / (snr + 1), max=1.0)
 
 
-def loss_of(unet, latents, states, alphas, weights):
-    """Mean squared error of v = √ᾱ·noise − √(1−ᾱ)·latents (Salimans and Ho, 2022)."""
-    t = torch.multinomial(weights, len(latents), replacement=True)
-    a = alphas[t].view(-1, 1, 1, 1)
-    noise = torch.randn_like(latents)
-    noisy = a.sqrt() * latents + (1 - a).sqrt() * noise
-    with autocast():
-        v = unet(noisy, t, states, return_dict=False)[0]
-    return F.mse_loss(v.float(), a.sqrt() * noise - (1 - a).sqrt() * latents)
+class Denoising:
+    """The loss: mean squared error of v = √ᾱ·noise − √(1−ᾱ)·latents (Salimans and Ho, 2022)."""
+
+    def __init__(self, unet, text, empty, compiled):
+        self.unet, self.text, self.empty = unet, text, empty
+        self.native = torch.compile(unet, dynamic=False) if compiled else unet
+        self.alphas = DDIMScheduler(**SCHEDULE).alphas_cumprod.to(device())
+        self.weights = timestep_weights(self.alphas)
+
+    def loss(self, latents, ids):
+        """The loss of a batch; one caption in ten is taken away."""
+        dropped = torch.rand(len(ids), device=ids.device) < 0.1
+        ids = torch.where(dropped[:, None], self.empty, ids)
+        t = torch.multinomial(self.weights, len(latents), replacement=True)
+        a = self.alphas[t].view(-1, 1, 1, 1)
+        noise = torch.randn_like(latents)
+        noisy = a.sqrt() * latents + (1 - a).sqrt() * noise
+        native = latents.shape[2] * 8 == NATIVE[1] and latents.shape[3] * 8 == NATIVE[0]
+        with autocast():
+            with torch.no_grad():
+                states = self.text(ids).last_hidden_state
+            v = (self.native if native else self.unet)(noisy, t, states, return_dict=False)[0]
+        return F.mse_loss(v.float(), a.sqrt() * noise - (1 - a).sqrt() * latents)
+
+
+def start(options):
+    """The denoiser, its shape, and the state to go on from, if any."""
+    state = load("unet.pt", missing_ok=True) if options.resume else None
+    if state:
+        unet = build_unet(state["shape"])
+        unet.load_state_dict(state["model"])
+        return unet, state["shape"], state
+    if options.weights:
+        return *load_unet(options.weights), None
+    shape = {"block_out_channels": tuple(int(n) for n in options.widths.split(",")), "layers_per_block": options.layers}
+    return build_unet(shape), shape, None
 
 
 def train(rank, world, options):
-    _, text, tokenizer = load_frozen()
-    empty = text_states(text, tokenizer, [""]).float().to(device())
-    unet = build_unet().to(device())
-    optimizer, ema, step, used = Pair(unet, options.muon, options.adam), Ema(unet, 400), 0, 0.0
-    state = load("unet.pt", missing_ok=True) if options.resume else None
+    tokenizer = load_tokenizer()
+    unet, shape, state = start(options)
+    unet = unet.to(device())
+    if device().type == "cuda":
+        unet = unet.to(memory_format=torch.channels_last)
+    broadcast_from_first(unet, world)
+    optimizer, ema, step, used = Pair(unet, options.muon, options.adam), Ema(unet, options.horizon), 0, 0.0
     if state:
-        unet.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         ema.state = {k: v.to(device()) for k, v in state["ema"].items()}
         ema.steps = step = state["step"]
         used = state["used"]
-    elif options.weights:
-        unet.load_state_dict({k: v.float() for k, v in load(options.weights).items()})
-    broadcast_from_first(unet, world)
     seed_all(47 + step, rank)
-    alphas = DDIMScheduler(**SCHEDULE).alphas_cumprod.to(device())
-    weights = timestep_weights(alphas)
-    shards = load_shards(options.sets.split(","))
-    clock, tick, loaded, shown = Clock(options.minutes, world), time.time(), time.time(), None
+    sizes = randoms.Random(step)
+    empty = token_ids(tokenizer, [""]).long().to(device())
+    denoising = Denoising(unet, load_text_encoder(tokenizer), empty, options.compile)
+    store = LatentStore(options.sets.split(","))
+    clock, began, shown, seen, tick = Clock(options.minutes, world), step, None, 0, time.time()
     clock.start -= used * 60
+    refreshed = saved = time.time()
     while (share := clock.share()) < 1:
-        loss = loss_of(unet, *batch_of(shards, options.batch, empty), alphas, weights)
+        latents, ids = store.batch(_agreed(store.pick_size(sizes), world), options.batch)
+        loss = denoising.loss(latents, ids)
         loss.backward()
         average_gradients(list(unet.parameters()), world)
-        optimizer.step(warm_then_cool(share, step, cool_from=options.cool_from))
-        ema.update(unet)
+        optimizer.step(warm_then_cool(share, step - began, cool_from=options.cool_from))
+        ema.update()
         step += 1
-        shown = loss.item() if shown is None else 0.98 * shown + 0.02 * loss.item()
+        seen += len(latents) * world
+        shown = loss.detach() if shown is None else torch.lerp(shown, loss.detach(), 0.02)
         if rank == 0 and step % 50 == 0:
-            rate = 50 * options.batch * world / (time.time() - tick)
-            tick = time.time()
-            print(step, f"{share:.3f} loss {shown:.4f} {rate:.1f}/s seen {step * options.batch * world}", flush=True)
-        if rank == 0 and step % 250 == 0:
-            save_all(unet, optimizer, ema, step, share * options.minutes)
-        if time.time() - loaded > RELOAD_MINUTES * 60:
-            shards, loaded = load_shards(options.sets.split(",")), time.time()
+            rate, seen, tick = seen / (time.time() - tick), 0, time.time()
+            print(step, f"{share:.3f} loss {shown.item():.4f} {rate:.1f}/s", flush=True)
+        if rank == 0 and time.time() - saved > SAVE_SECONDS:
+            save_all(unet, shape, optimizer, ema, step, share * options.minutes)
+            saved = time.time()
+        if time.time() - refreshed > REFRESH_SECONDS[device().type]:
+            store.refresh()
+            refreshed = time.time()
     if rank == 0:
-        save_all(unet, optimizer, ema, step, options.minutes)
+        save_all(unet, shape, optimizer, ema, step, options.minutes)
 
 
-def save_all(unet, optimizer, ema, step, used):
-    """The full state to go on from, and the EMA weights alone, in fp16, to ship."""
-    save({"model": unet.state_dict(), "optimizer": optimizer.state_dict(), "ema": ema.state, "step": step,
-          "used": used}, "unet.pt")
-    save({k: v.half() for k, v in ema.state.items()}, "unet-ema.pt")
+def _agreed(size, world):
+    """The first process's size, on every process: all take the same step."""
+    if world == 1:
+        return size
+    box = torch.tensor(size)
+    torch.distributed.broadcast(box, 0)
+    return tuple(box.tolist())
 
 
-if __name__ == "__main__":
+def save_all(unet, shape, optimizer, ema, step, used):
+    """The full state to go on from, and the EMA weights alone, to ship."""
+    save({"shape": shape, "model": unet.state_dict(), "optimizer": optimizer.state_dict(), "ema": ema.state,
+          "step": step, "used": used}, "unet.pt")
+    save_weights(shape, ema.state)
+
+
+def main(arguments=None):
+    """Run with these arguments, by default the command line's."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=70, help="in all, with what came before a --resume")
-    parser.add_argument("--batch", type=int, default=24, help="pictures a process")
+    parser.add_argument("--batch", type=int, default=24, help="256×256 pictures a process; of other sizes what costs the same")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--widths", default=",".join(map(str, SHAPE["block_out_channels"])), help="of a new denoiser")
+    parser.add_argument("--layers", type=int, default=SHAPE["layers_per_block"], help="a block, of a new denoiser")
     parser.add_argument("--muon", type=float, default=0.02)
     parser.add_argument("--adam", type=float, default=1e-3)
+    parser.add_argument("--horizon", type=int, default=400, help="of the EMA, in steps")
     parser.add_argument("--cool-from", type=float, default=0.6, help="share of the time at which the rates fall")
     parser.add_argument("--sets", default="a", help="cached sets to train on, by name, with commas")
     parser.add_argument("--weights", help="start from these weights, e.g. unet-ema.pt, with a new optimizer")
+    parser.add_argument("--compile", action="store_true", help="compile the denoiser for 256×256")
     parser.add_argument("--resume", action="store_true")
-    launch(train, parser.parse_args().processes, parser.parse_args())
+    options = parser.parse_args(arguments)
+    launch(train, options.processes, options)
+
+
+if __name__ == "__main__":
+    main()

@@ -10,20 +10,22 @@ so that mirrored latents are a valid augmentation for the denoiser.
 
 import argparse
 import time
+from functools import partial
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
-from common import (Clock, Ema, autocast, average_gradients, broadcast_from_first, device, launch, load, save,
-                    seed_all)
+from common import (Clock, Ema, autocast, average_gradients, broadcast_from_first, device, endless, launch, load,
+                    save, seed_all)
 from optimizer import Pair, warm_then_cool
 from world.draw import draw
 from world.scene import EXTRA_LOOKS, Mix, sample_scene
 
-MIX = Mix(counts=0.3, pairs=0.2, styles=(0.35, 0.25, 0.15, 0.25))
+MIX = Mix(counts=0.3, pairs=0.25, styles=(0.35, 0.25, 0.15, 0.25))
 NOISE = 0.12
+WHITEN_WITH = 256
 
 
 def build_vae():
@@ -39,13 +41,18 @@ def build_vae():
 
 
 def pictures(random, count, size=256):
-    """Random crops of fresh drawings as a float tensor in [-1, 1]; one in five has an extra look."""
+    """Random crops of fresh drawings as uint8; one in five has an extra look."""
     out = np.empty((count, size, size, 3), np.uint8)
     for i in range(count):
         look = random.choice(EXTRA_LOOKS) if random.random() < 0.2 else None
         x, y = (random.randrange(0, 257 - size, 8) for _ in range(2))
         out[i] = draw(sample_scene(random, MIX), random, look)[y:y + size, x:x + size]
-    return torch.from_numpy(out).permute(0, 3, 1, 2).float().div_(127.5).sub_(1).to(device())
+    return (torch.from_numpy(out),)
+
+
+def as_floats(pictures):
+    """uint8 pictures as the autoencoder takes them."""
+    return pictures.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 class Trained(torch.nn.Module):
@@ -67,7 +74,8 @@ class Trained(torch.nn.Module):
         flat = z.permute(1, 0, 2, 3).reshape(4, -1)
         mean = torch.lerp(self.mean, flat.mean(1), weight)
         second = torch.lerp(self.second, flat @ flat.T / flat.shape[1], weight)
-        self.mean, self.second = mean.detach(), second.detach()
+        self.mean.copy_(mean.detach())
+        self.second.copy_(second.detach())
         covariance = second - mean[:, None] * mean[None]
         eye = torch.eye(4, device=z.device)
         return ((covariance - eye).square().sum() + mean.square().sum()) / weight
@@ -99,7 +107,8 @@ def losses(model, x):
 def fold_whitening(vae, random):
     """Make the latents exactly white by changing quant_conv, and post_quant_conv by the inverse."""
     vae.eval()
-    z = torch.cat([vae.encode(pictures(random, 16)).latent_dist.mean for _ in range(16)])
+    z = torch.cat([vae.encode(as_floats(pictures(random, 16)[0].to(device()))).latent_dist.mean
+                   for _ in range(WHITEN_WITH // 16)])
     flat = z.double().permute(1, 0, 2, 3).reshape(4, -1)
     mean = flat.mean(1)
     values, vectors = torch.linalg.eigh((flat - mean[:, None]) @ (flat - mean[:, None]).T / flat.shape[1])
@@ -123,24 +132,26 @@ def train(rank, world, options):
         model.load_state_dict(state["model"], strict=False)
     broadcast_from_first(model, world)
     optimizer, ema = Pair(model, 0.01, 1e-3), Ema(model, 300)
+    crops = endless(partial(pictures, count=options.batch, size=128), 11 + options.seed + 100 * rank)
+    wholes = endless(partial(pictures, count=max(1, options.batch // 4)), 12 + options.seed + 100 * rank)
     clock, step, shown, tick = Clock(options.minutes, world), 0, {}, time.time()
     log_variance_rows = slice(4, None)
     while (share := clock.share()) < 1:
-        size, batch = (128, options.batch) if share < 0.8 else (256, max(1, options.batch // 4))
-        terms = losses(model, pictures(random, batch, size))
+        (x,) = next(crops if share < 0.8 else wholes)
+        terms = losses(model, as_floats(x))
         sum(terms.values()).backward()
         model.vae.quant_conv.weight.grad[log_variance_rows] = 0
         model.vae.quant_conv.bias.grad[log_variance_rows] = 0
         average_gradients(list(model.parameters()), world)
         optimizer.step(warm_then_cool(share, step, 30, 0.5))
-        ema.update(model)
+        ema.update()
         step += 1
         for name, term in terms.items():
-            shown[name] = 0.95 * shown.get(name, term.item()) + 0.05 * term.item()
+            shown[name] = torch.lerp(shown.get(name, term.detach()), term.detach(), 0.05)
         if rank == 0 and step % 50 == 0:
-            rate = 50 * batch * world / (time.time() - tick)
+            rate = 50 * len(x) * world / (time.time() - tick)
             tick = time.time()
-            print(step, f"{share:.2f}", f"{rate:.0f}/s", {k: round(v, 4) for k, v in shown.items()}, flush=True)
+            print(step, f"{share:.2f}", f"{rate:.0f}/s", {k: round(v.item(), 4) for k, v in shown.items()}, flush=True)
         if rank == 0 and step % 250 == 0:
             save({"model": model.state_dict(), "ema": ema.state}, "vae.pt")
     if rank == 0:
@@ -150,11 +161,17 @@ def train(rank, world, options):
         save(model.vae.state_dict(), "vae-final.pt")
 
 
-if __name__ == "__main__":
+def main(arguments=None):
+    """Run with these arguments, by default the command line's."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=27)
     parser.add_argument("--batch", type=int, default=4, help="128×128 crops a process")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true")
-    launch(train, parser.parse_args().processes, parser.parse_args())
+    options = parser.parse_args(arguments)
+    launch(train, options.processes, options)
+
+
+if __name__ == "__main__":
+    main()

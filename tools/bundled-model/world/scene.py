@@ -8,8 +8,14 @@ from .shapes import KIND_NAMES
 BACKGROUNDS = ("white", "sky", "night", "grass", "sea", "sunset")
 STYLES = ("flat", "outlined", "pixel", "shaded")
 LAYOUTS = ("one", "two", "three", "four", "beside", "stacked")
+SINGLE, COUNTS, PAIRS = LAYOUTS[:1], LAYOUTS[1:4], LAYOUTS[4:]
+# What a background may have or lack, so that "without" and negative prompts mean something.
+DETAILS = {"sky": "clouds", "night": "stars", "sea": "waves", "sunset": "sun"}
 # Looks that only the autoencoder sees, so that later adapters can be taught them.
 EXTRA_LOOKS = ("neon", "striped", "dotted", "blueprint")
+# Width and height of the pictures in training, with their shares.
+SIZES = {(256, 256): 0.76, (128, 128): 0.02, (192, 192): 0.04, (320, 320): 0.04, (384, 256): 0.04, (256, 384): 0.04,
+         (384, 384): 0.02, (512, 320): 0.01, (320, 512): 0.01, (512, 512): 0.02}
 
 # A colour that vanishes on a background is never asked for there.
 UNSEEN = {("white", "white"), ("black", "night")}
@@ -17,22 +23,26 @@ UNSEEN = {("white", "white"), ("black", "night")}
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture. objects holds one (kind, colour), or two for a pair: left first, or top first."""
+    """One picture. objects holds one (kind, colour), or two for a pair: left first, or top first.
+
+    detail says whether the background has what DETAILS names; False where it names nothing.
+    """
 
     layout: str
     objects: tuple
     background: str
     style: str
+    detail: bool = False
 
 
 @dataclass(frozen=True)
 class Mix:
     """Shares of the training distribution."""
 
-    counts: float = 0.17
-    pairs: float = 0.06
-    styles: tuple = (0.56, 0.18, 0.10, 0.16)
-    white: float = 0.30
+    counts: float = 0.25
+    pairs: float = 0.32
+    styles: tuple = (0.52, 0.18, 0.12, 0.18)
+    white: float = 0.25
 
 
 def is_held_out(scene):
@@ -54,14 +64,14 @@ def sample_scene(random, mix=Mix(), held_out=False, layouts=None):
 def _sample_any(random, mix, layouts):
     if layouts is None:
         draw = random.random()
-        layouts = LAYOUTS[4:] if draw < mix.pairs else LAYOUTS[1:4] if draw < mix.pairs + mix.counts else LAYOUTS[:1]
+        layouts = PAIRS if draw < mix.pairs else COUNTS if draw < mix.pairs + mix.counts else SINGLE
     layout = random.choice(layouts)
     background = "white" if random.random() < mix.white else random.choice(BACKGROUNDS[1:])
     colours = [c for c in COLOUR_NAMES if (c, background) not in UNSEEN]
     style = random.choices(STYLES, mix.styles)[0]
-    if layout in LAYOUTS[4:]:
+    if layout in PAIRS:
         kinds = random.sample(KIND_NAMES, 2)
         objects = tuple(zip(kinds, random.sample(colours, 2)))
     else:
         objects = ((random.choice(KIND_NAMES), random.choice(colours)),)
-    return Scene(layout, objects, background, style)
+    return Scene(layout, objects, background, style, background in DETAILS and random.random() < 0.6)

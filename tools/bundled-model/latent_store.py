@@ -1,0 +1,57 @@
+"""The cached latents: shards of one size each, mapped from disk on a CPU, merged in memory on a GPU."""
+
+import glob
+import os
+import re
+
+import torch
+
+from common import device, work_path
+
+NATIVE = (256, 256)
+
+
+class LatentStore:
+    """All shards of the named sets that lie in the work folder so far."""
+
+    def __init__(self, sets):
+        self.sets, self.names, self.sizes = sets, set(), {}
+        self.refresh()
+
+    def refresh(self):
+        """Take up shards written since."""
+        fresh = sorted({name for s in self.sets for name in glob.glob(work_path(f"latents-{s}-*.pt"))} - self.names)
+        for name in fresh:
+            width, height = map(int, re.search(r"-(\d+)x(\d+)-\d+\.pt$", os.path.basename(name)).groups())
+            shard = torch.load(name, mmap=device().type == "cpu", weights_only=True)
+            shards = self.sizes.setdefault((width, height), [])
+            shards.append((shard["latents"].to(device()), shard["ids"].to(device())))
+        if device().type == "cuda" and fresh:
+            self.sizes = {size: [tuple(torch.cat(parts) for parts in zip(*shards))]
+                          for size, shards in self.sizes.items()}
+        self.names |= set(fresh)
+
+    def pick_size(self, random):
+        """A size, in proportion to the pictures of it."""
+        sizes = list(self.sizes)
+        return random.choices(sizes, [sum(len(latents) for latents, _ in self.sizes[s]) for s in sizes])[0]
+
+    def batch(self, size, native_batch):
+        """Latents and token ids of as many pictures of this size as cost what native_batch native ones do.
+
+        Half of the pictures are mirrored and take a caption that says so.
+        """
+        count = max(1, round(native_batch * NATIVE[0] * NATIVE[1] / (size[0] * size[1])))
+        if size not in self.sizes:  # another process saw it first
+            self.refresh()
+        shards = self.sizes[size]
+        parts = min(4, count, len(shards))
+        latents, ids = [], []
+        for part, i in enumerate(torch.randint(len(shards), (parts,)).tolist()):
+            kept, captions = shards[i]
+            rows = torch.randint(len(kept), (count // parts + (part < count % parts),), device=kept.device)
+            flip = torch.rand(len(rows), device=kept.device) < 0.5
+            z = kept[rows].float()
+            latents.append(torch.where(flip[:, None, None, None], z.flip(3), z))
+            ids.append(captions[rows, flip.long(), torch.randint_like(rows, captions.shape[2])].long())
+        return torch.cat(latents), torch.cat(ids)
