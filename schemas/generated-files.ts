@@ -25,6 +25,8 @@ export async function generatedFiles(root: string): Promise<ReadonlyMap<string, 
   const replies = await read<SchemaNode>('replies.json')
   const config = await read<SchemaNode>('config.json')
   const { definitions: models = {} } = await read<SchemaNode>('models.json')
+  const { definitions: kinds = {}, shared } = await read<SchemaNode & { readonly shared: SchemaNode }>('bench.json')
+  const scenarios = Object.fromEntries(Object.entries(kinds).map(([kind, schema]) => [kind, resolveRefs(schema, shared)]))
   const protocolPage = await readFile(join(root, 'PROTOCOL.md'), 'utf8').catch(() => '')
   const files = new Map([
     ['protocol/generated/requests.ts', header + (await typesOf(tasks)) + unionOf(Object.keys(tasks), tasks)],
@@ -37,6 +39,8 @@ export async function generatedFiles(root: string): Promise<ReadonlyMap<string, 
     ['server/config/generated/options.ts', header + emitOptions(config)],
     ['engine/models/generated/models-file.ts', header + (await typesOf(models))],
     ['engine/models/generated/validate-models-file.ts', `// @ts-nocheck\n${header}${emitValidators(models)}\n`],
+    ['bench/generated/scenarios.ts', header + (await typesOf(scenarios)) + scenarioUnion(scenarios)],
+    ['bench/generated/validate-scenario.ts', `// @ts-nocheck\n${header}${emitValidators(scenarios)}\n`],
   ])
   const settings = await readFile(join(root, settingsPath), 'utf8').catch(() => '')
   if (settings !== '') files.set(settingsPath, settingsPage(settings, config))
@@ -53,4 +57,8 @@ async function typesOf(schemas: Readonly<Record<string, SchemaNode>>): Promise<s
 function unionOf(types: readonly string[], tasks: Readonly<Record<string, SchemaNode>>): string {
   const rows = types.map((type) => `  readonly ${type}: ${tasks[type]?.title}`)
   return `\n/** The parameters of each supported task type. */\nexport interface RequestsByType {\n${rows.join('\n')}\n}\n`
+}
+
+function scenarioUnion(kinds: Readonly<Record<string, SchemaNode>>): string {
+  return `\n/** A scenario of any kind. */\nexport type Scenario = ${Object.values(kinds).map(({ title }) => title).join(' | ')}\n`
 }

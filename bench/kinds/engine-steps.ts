@@ -1,0 +1,52 @@
+import { availableParallelism } from 'node:os'
+import type { BenchContext } from '../bench-context.ts'
+import { benchModel } from '../engine/bench-model.ts'
+import { CrowdRunner } from '../engine/crowd-runner.ts'
+import { benchDevice, crowdOf, openBenchEngine } from '../engine/engine-crowd.ts'
+import { watchEngine } from '../engine/engine-watch.ts'
+import type { EngineWatch } from '../engine/engine-watch.ts'
+import type { EngineSteps } from '../generated/scenarios.ts'
+import { interleave } from '../measure/interleave.ts'
+import { median, round } from '../measure/percentiles.ts'
+import { compared } from '../report/measure.ts'
+
+/** Rows a second through the engine against a bare loop of the runtime on the same session with the same feeds. */
+export async function measureEngineSteps(scenario: EngineSteps, context: BenchContext): Promise<void> {
+  const { shapes, steps, rounds } = scenario
+  const device = await benchDevice(context.device)
+  const model = await benchModel(scenario.model, context)
+  const watch = await watchEngine()
+  const runner = new CrowdRunner()
+  const engine = await openBenchEngine(model, device, Math.max(...shapes.flatMap(({ rows }) => rows)), runner.onRun)
+  const cases = shapes.flatMap(({ width, height, rows }) => rows.map(each => ({ width, height, rows: each })))
+  for (const [index, { width, height, rows }] of cases.entries()) {
+    const name = `${width}x${height}, ${rows} ${rows === 1 ? 'row' : 'rows'}`
+    context.progress(index, cases.length, name)
+    /** The engine's own ms of each step, those inside the runtime left out. */
+    const own: number[] = []
+    const runEngine = async () => {
+      const { runs, endMs } = await runner.run(engine, crowdOf(rows, model.air, { width, height, totalSteps: steps + 1 }), steps)
+      if (runs.some(run => run.stage !== 'denoise' || run.rows !== rows)) throw new Error('The rows did not share their runs')
+      const totalMs = endMs - (runs[0]?.startMs ?? NaN)
+      own.push((totalMs - runs.reduce((sum, { durationMs }) => sum + durationMs, 0)) / steps)
+      return rows * steps / totalMs * 1000
+    }
+    await runEngine()
+    own.length = 0
+    const comparison = await interleave(rounds, runEngine, async () => rows * steps / await bareLoopMs(watch, steps) * 1000)
+    context.measure({
+      name, unit: 'rows/s', ...compared(comparison, 'bare run', scenario),
+      details: { 'ms a step': round(rows / comparison.subject * 1000), 'of it beside the network': round(median(own)) },
+    })
+  }
+  context.note(`${availableParallelism()} threads`)
+  await engine.stop()
+}
+
+async function bareLoopMs(watch: EngineWatch, steps: number): Promise<number> {
+  const denoiser = watch.denoiser()
+  if (!denoiser.lastFeeds) throw new Error('The denoiser was never run')
+  const startMs = performance.now()
+  for (let step = 0; step < steps; step++) await denoiser.run(denoiser.lastFeeds)
+  return performance.now() - startMs
+}
