@@ -1,3 +1,4 @@
+import { addNoiseByLevel, levelOf } from './add-noise.ts'
 import { f32, sqrt32 } from './float32.ts'
 import { alphasCumprod } from './noise-levels.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun } from './noise-scheduler.ts'
@@ -15,13 +16,14 @@ export function createDdimRun(config: NoiseScheduleConfig, totalSteps: number): 
   return {
     timesteps,
     initNoiseSigma: 1,
+    addNoise: (latents, noise, evaluation) => addNoiseByLevel(latents, noise, levelOf(alphas[timesteps[evaluation]])),
     scaleModelInput: (sample, _evaluation, out) => out.set(sample),
     step(modelOutput, evaluation, sample) {
       const timestep = timesteps[evaluation]
       // 1. Signal and noise of this sample and the next.
       const alphaProd = alphas[timestep]
       const nextAlphaProd = timestep >= stride ? alphas[timestep - stride] : finalAlpha
-      const level = { alpha: sqrt32(alphaProd), sigma: sqrt32(f32(1 - alphaProd)) }
+      const level = levelOf(alphaProd)
       // 2. Predict the picture and the noise (equation 12).
       const original = predOriginalFromAlpha(config.predictionType, modelOutput, sample, level)
       const epsilon = predNoiseFromAlpha(config.predictionType, modelOutput, sample, level)

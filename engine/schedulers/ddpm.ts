@@ -1,3 +1,4 @@
+import { addNoiseByLevel, levelOf } from './add-noise.ts'
 import { f32, sqrt32 } from './float32.ts'
 import { alphasCumprod } from './noise-levels.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun } from './noise-scheduler.ts'
@@ -17,6 +18,7 @@ export function createDdpmRun(config: NoiseScheduleConfig, totalSteps: number): 
   return {
     timesteps,
     initNoiseSigma: 1,
+    addNoise: (latents, noise, evaluation) => addNoiseByLevel(latents, noise, levelOf(alphas[timesteps[evaluation]])),
     scaleModelInput: (sample, _evaluation, out) => out.set(sample),
     step(modelOutput, evaluation, sample, noise) {
       const timestep = timesteps[evaluation]

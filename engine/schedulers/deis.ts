@@ -1,3 +1,4 @@
+import { addNoiseByLevel } from './add-noise.ts'
 import { exp32, f32 } from './float32.ts'
 import { NoiseScheduleError } from './noise-schedule-error.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun } from './noise-scheduler.ts'
@@ -34,6 +35,7 @@ export function createDeisRun(config: NoiseScheduleConfig, totalSteps: number): 
   return {
     timesteps,
     initNoiseSigma: 1,
+    addNoise: (latents, noise, evaluation) => addNoiseByLevel(latents, noise, levels[evaluation]),
     scaleModelInput: (sample, _evaluation, out) => out.set(sample),
     step(modelOutput, evaluation, sample) {
       // 1. Predict the noise.

@@ -1,3 +1,4 @@
+import { addNoiseByLevel } from './add-noise.ts'
 import { exp32, f32, log32, sqrt32 } from './float32.ts'
 import { alphasCumprod } from './noise-levels.ts'
 import { NoiseScheduleError } from './noise-schedule-error.ts'
@@ -43,6 +44,7 @@ export function createDpmMultistepRun(config: NoiseScheduleConfig, totalSteps: n
   return {
     timesteps,
     initNoiseSigma: 1,
+    addNoise: (latents, noise, evaluation) => addNoiseByLevel(latents, noise, levels[evaluation]),
     scaleModelInput: (sample, _evaluation, out) => out.set(sample),
     step(modelOutput, evaluation, sample, noise) {
       // 1. Convert the model output to what the algorithm works on.

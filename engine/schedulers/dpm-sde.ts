@@ -1,3 +1,4 @@
+import { addNoiseBySigma } from './add-noise.ts'
 import { exp32, expm1f32, f32, log32, sqrt32 } from './float32.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun } from './noise-scheduler.ts'
 import { assertPredictionType, predOriginalFromSigma } from './pred-original-sample.ts'
@@ -31,6 +32,8 @@ export function createDpmSdeRun(config: NoiseScheduleConfig, totalSteps: number)
       return step === lastStep ? [timestep] : [timestep, sigmaToTimestep(Math.sqrt(sigmas[step] * sigmas[step + 1]), logSigmas)]
     }),
     initNoiseSigma,
+    // Of a midpoint the reference gives what belongs to the step's end.
+    addNoise: (latents, noise, evaluation) => addNoiseBySigma(latents, noise, sigmas[Math.ceil(evaluation / 2)]),
     scaleModelInput: (sample, evaluation, out) => scaleToUnitVariance(sample, inputSigma(evaluation), out),
     step(modelOutput, evaluation, sample, noise) {
       const step = evaluation >> 1

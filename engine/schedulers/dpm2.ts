@@ -1,3 +1,4 @@
+import { addNoiseBySigma } from './add-noise.ts'
 import { exp32, f32, log32 } from './float32.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun } from './noise-scheduler.ts'
 import { assertPredictionType, predOriginalFromSigma } from './pred-original-sample.ts'
@@ -49,6 +50,8 @@ export function createMidpointRun(config: NoiseScheduleConfig, plan: MidpointPla
       return step === lastStep ? [timestep] : [timestep, f32(sigmaToTimestep(plan.midpoints[step], logSigmas))]
     }),
     initNoiseSigma,
+    // Of a midpoint the reference gives what belongs to the step's end.
+    addNoise: (latents, noise, evaluation) => addNoiseBySigma(latents, noise, sigmas[Math.ceil(evaluation / 2)]),
     scaleModelInput: (sample, evaluation, out) => scaleToUnitVariance(sample, inputSigma(evaluation), out),
     step(modelOutput, evaluation, sample, noise) {
       const step = evaluation >> 1

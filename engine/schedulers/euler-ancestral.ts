@@ -1,3 +1,4 @@
+import { addNoiseBySigma } from './add-noise.ts'
 import { f32, sqrt32 } from './float32.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun } from './noise-scheduler.ts'
 import { assertPredictionType, predOriginalFromSigma } from './pred-original-sample.ts'
@@ -12,6 +13,7 @@ export function createEulerAncestralRun(config: NoiseScheduleConfig, totalSteps:
   return {
     timesteps,
     initNoiseSigma,
+    addNoise: (latents, noise, evaluation) => addNoiseBySigma(latents, noise, sigmas[evaluation]),
     scaleModelInput: (sample, evaluation, out) => scaleToUnitVariance(sample, sigmas[evaluation], out),
     step(modelOutput, evaluation, sample, noise) {
       const sigma = sigmas[evaluation]

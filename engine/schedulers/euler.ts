@@ -1,3 +1,4 @@
+import { addNoiseBySigma } from './add-noise.ts'
 import { f32 } from './float32.ts'
 import { alphasCumprod, trainingSigmas } from './noise-levels.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun } from './noise-scheduler.ts'
@@ -16,6 +17,7 @@ export function createEulerRun(config: NoiseScheduleConfig, totalSteps: number):
   return {
     timesteps,
     initNoiseSigma,
+    addNoise: (latents, noise, evaluation) => addNoiseBySigma(latents, noise, sigmas[evaluation]),
     scaleModelInput: (sample, evaluation, out) => scaleToUnitVariance(sample, sigmas[evaluation], out),
     step(modelOutput, evaluation, sample) {
       const sigma = sigmas[evaluation]

@@ -1,3 +1,4 @@
+import { addNoiseBySigma } from './add-noise.ts'
 import { f32 } from './float32.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun } from './noise-scheduler.ts'
 import { predOriginalFromSigma } from './pred-original-sample.ts'
@@ -20,6 +21,7 @@ export function createHeunRun(config: NoiseScheduleConfig, totalSteps: number): 
   return {
     timesteps: timesteps.flatMap((timestep, i) => (i === 0 ? [timestep] : [timestep, timestep])),
     initNoiseSigma,
+    addNoise: (latents, noise, evaluation) => addNoiseBySigma(latents, noise, sigmaOf(evaluation)),
     scaleModelInput: (sample, evaluation, out) => scaleToUnitVariance(sample, sigmaOf(evaluation), out),
     step(modelOutput, evaluation, sample) {
       const step = Math.floor(evaluation / 2)

@@ -1,3 +1,4 @@
+import { addNoiseByLevel, levelOf } from './add-noise.ts'
 import { f32, sqrt32 } from './float32.ts'
 import { alphasCumprod } from './noise-levels.ts'
 import { NoiseScheduleError } from './noise-schedule-error.ts'
@@ -17,12 +18,13 @@ export function createLcmRun(config: NoiseScheduleConfig, totalSteps: number): N
   return {
     timesteps,
     initNoiseSigma: 1,
+    addNoise: (latents, noise, evaluation) => addNoiseByLevel(latents, noise, levelOf(alphas[timesteps[evaluation]])),
     scaleModelInput: (sample, _evaluation, out) => out.set(sample),
     step(modelOutput, evaluation, sample, noise) {
       const timestep = timesteps[evaluation]
       // 1. Predict the picture.
       const alphaProd = alphas[timestep]
-      const level = { alpha: sqrt32(alphaProd), sigma: sqrt32(f32(1 - alphaProd)) }
+      const level = levelOf(alphaProd)
       const original = predOriginalFromAlpha(config.predictionType, modelOutput, sample, level)
       // 2. Blend with the sample so that timestep 0 is left as it is.
       const scaled = timestep * timestepScaling

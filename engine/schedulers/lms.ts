@@ -1,3 +1,4 @@
+import { addNoiseBySigma } from './add-noise.ts'
 import { f32 } from './float32.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun } from './noise-scheduler.ts'
 import { predOriginalFromSigma } from './pred-original-sample.ts'
@@ -17,6 +18,7 @@ export function createLmsRun(config: NoiseScheduleConfig, totalSteps: number): N
   return {
     timesteps,
     initNoiseSigma,
+    addNoise: (latents, noise, evaluation) => addNoiseBySigma(latents, noise, sigmas[evaluation]),
     scaleModelInput: (sample, evaluation, out) => scaleToUnitVariance(sample, sigmas[evaluation], out),
     step(modelOutput, evaluation, sample) {
       const sigma = sigmas[evaluation]
@@ -26,7 +28,9 @@ export function createLmsRun(config: NoiseScheduleConfig, totalSteps: number): N
       derivatives.unshift(derivative)
       derivatives.length = Math.min(derivatives.length, ORDER)
       // 2. Integrate the polynomial through the last derivatives up to the next sigma.
-      const weights = derivatives.map((_, current) => lmsWeight(sigmas, evaluation, derivatives.length, current))
+      // A run that begins in the middle has fewer than the reference counts; it leaves the missing ones out of the sum.
+      const order = Math.min(evaluation + 1, ORDER)
+      const weights = derivatives.map((_, current) => lmsWeight(sigmas, evaluation, order, current))
       return weightedSum([sample, ...derivatives], [1, ...weights])
     },
   }

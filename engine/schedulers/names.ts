@@ -13,7 +13,10 @@ import { createLmsRun } from './lms.ts'
 import { NoiseScheduleError } from './noise-schedule-error.ts'
 import type { NoiseScheduleConfig, NoiseScheduler, NoiseSchedulerRun } from './noise-scheduler.ts'
 import { createPndmRun } from './pndm.ts'
+import { skipEvaluations } from './skip-evaluations.ts'
 import { createUnipcRun } from './unipc.ts'
+
+type CreateRun = (config: NoiseScheduleConfig, totalSteps: number, firstStep?: number) => NoiseSchedulerRun
 
 /** One algorithm and what it is called. */
 interface Entry {
@@ -21,54 +24,60 @@ interface Entry {
   readonly name: string
   /** Further names of the same thing. */
   readonly aliases?: readonly string[]
-  readonly createRun: (config: NoiseScheduleConfig, totalSteps: number) => NoiseSchedulerRun
+  readonly createRun: CreateRun
   /** Keys that the name fixes, whatever the model's scheduler_config.json says. */
   readonly settings?: Readonly<Record<string, unknown>>
   /** True where the algorithm also takes Karras, exponential and beta sigmas. */
   readonly spreads: boolean
 }
 
+/** An algorithm that takes one evaluation a step. */
+const firstOrder = (createRun: CreateRun): CreateRun => (config, totalSteps, firstStep = 0) => skipEvaluations(createRun(config, totalSteps), firstStep)
+
+/** An algorithm that takes two, but one for the last step. */
+const secondOrder = (createRun: CreateRun): CreateRun => (config, totalSteps, firstStep = 0) => skipEvaluations(createRun(config, totalSteps), 2 * firstStep)
+
 const SDE = { algorithm_type: 'sde-dpmsolver++' }
 const ODE = { algorithm_type: 'dpmsolver++' }
 
 /** Algorithms by the names of user interfaces. */
 const ENTRIES: readonly Entry[] = [
-  { name: 'Euler', createRun: createEulerRun, spreads: true },
-  { name: 'Euler a', aliases: ['Euler Ancestral'], createRun: createEulerAncestralRun, spreads: false },
-  { name: 'DDIM', createRun: createDdimRun, spreads: false },
-  { name: 'DDPM', createRun: createDdpmRun, spreads: false },
+  { name: 'Euler', createRun: firstOrder(createEulerRun), spreads: true },
+  { name: 'Euler a', aliases: ['Euler Ancestral'], createRun: firstOrder(createEulerAncestralRun), spreads: false },
+  { name: 'DDIM', createRun: firstOrder(createDdimRun), spreads: false },
+  { name: 'DDPM', createRun: firstOrder(createDdpmRun), spreads: false },
   { name: 'PNDM', createRun: createPndmRun, spreads: false },
   { name: 'PLMS', createRun: createPndmRun, settings: { skip_prk_steps: true }, spreads: false },
-  { name: 'LMS', createRun: createLmsRun, spreads: true },
-  { name: 'Heun', createRun: createHeunRun, spreads: true },
-  { name: 'DPM2', aliases: ['KDPM2'], createRun: createDpm2Run, spreads: true },
-  { name: 'DPM2 a', aliases: ['KDPM2 a', 'DPM2 Ancestral'], createRun: createDpm2AncestralRun, spreads: true },
-  { name: 'DPM++ 2M', aliases: ['DPM++'], createRun: createDpmMultistepRun, settings: { ...ODE, solver_order: 2 }, spreads: true },
-  { name: 'DPM++ 2M SDE', createRun: createDpmMultistepRun, settings: { ...SDE, solver_order: 2 }, spreads: true },
-  { name: 'DPM++ 3M', createRun: createDpmMultistepRun, settings: { ...ODE, solver_order: 3 }, spreads: true },
-  { name: 'DPM++ 3M SDE', createRun: createDpmMultistepRun, settings: { ...SDE, solver_order: 3 }, spreads: true },
-  { name: 'DPM++ SDE', createRun: createDpmSdeRun, spreads: true },
-  { name: 'UniPC', createRun: createUnipcRun, spreads: true },
-  { name: 'DEIS', createRun: createDeisRun, spreads: true },
-  { name: 'LCM', createRun: createLcmRun, spreads: false },
+  { name: 'LMS', createRun: firstOrder(createLmsRun), spreads: true },
+  { name: 'Heun', createRun: secondOrder(createHeunRun), spreads: true },
+  { name: 'DPM2', aliases: ['KDPM2'], createRun: secondOrder(createDpm2Run), spreads: true },
+  { name: 'DPM2 a', aliases: ['KDPM2 a', 'DPM2 Ancestral'], createRun: secondOrder(createDpm2AncestralRun), spreads: true },
+  { name: 'DPM++ 2M', aliases: ['DPM++'], createRun: firstOrder(createDpmMultistepRun), settings: { ...ODE, solver_order: 2 }, spreads: true },
+  { name: 'DPM++ 2M SDE', createRun: firstOrder(createDpmMultistepRun), settings: { ...SDE, solver_order: 2 }, spreads: true },
+  { name: 'DPM++ 3M', createRun: firstOrder(createDpmMultistepRun), settings: { ...ODE, solver_order: 3 }, spreads: true },
+  { name: 'DPM++ 3M SDE', createRun: firstOrder(createDpmMultistepRun), settings: { ...SDE, solver_order: 3 }, spreads: true },
+  { name: 'DPM++ SDE', createRun: secondOrder(createDpmSdeRun), spreads: true },
+  { name: 'UniPC', createRun: firstOrder(createUnipcRun), spreads: true },
+  { name: 'DEIS', createRun: firstOrder(createDeisRun), spreads: true },
+  { name: 'LCM', createRun: firstOrder(createLcmRun), spreads: false },
 ]
 
 /** Algorithms by their diffusers classes: what `Class.from_config(model's config)` gives, nothing fixed. */
-const CLASSES: Readonly<Record<string, Entry['createRun']>> = {
-  EulerDiscreteScheduler: createEulerRun,
-  EulerAncestralDiscreteScheduler: createEulerAncestralRun,
-  DDIMScheduler: createDdimRun,
-  DDPMScheduler: createDdpmRun,
+const CLASSES: Readonly<Record<string, CreateRun>> = {
+  EulerDiscreteScheduler: firstOrder(createEulerRun),
+  EulerAncestralDiscreteScheduler: firstOrder(createEulerAncestralRun),
+  DDIMScheduler: firstOrder(createDdimRun),
+  DDPMScheduler: firstOrder(createDdpmRun),
   PNDMScheduler: createPndmRun,
-  LMSDiscreteScheduler: createLmsRun,
-  HeunDiscreteScheduler: createHeunRun,
-  KDPM2DiscreteScheduler: createDpm2Run,
-  KDPM2AncestralDiscreteScheduler: createDpm2AncestralRun,
-  DPMSolverMultistepScheduler: createDpmMultistepRun,
-  DPMSolverSDEScheduler: createDpmSdeRun,
-  UniPCMultistepScheduler: createUnipcRun,
-  DEISMultistepScheduler: createDeisRun,
-  LCMScheduler: createLcmRun,
+  LMSDiscreteScheduler: firstOrder(createLmsRun),
+  HeunDiscreteScheduler: secondOrder(createHeunRun),
+  KDPM2DiscreteScheduler: secondOrder(createDpm2Run),
+  KDPM2AncestralDiscreteScheduler: secondOrder(createDpm2AncestralRun),
+  DPMSolverMultistepScheduler: firstOrder(createDpmMultistepRun),
+  DPMSolverSDEScheduler: secondOrder(createDpmSdeRun),
+  UniPCMultistepScheduler: firstOrder(createUnipcRun),
+  DEISMultistepScheduler: firstOrder(createDeisRun),
+  LCMScheduler: firstOrder(createLcmRun),
 }
 
 /** How the sigmas of a run may be spread, by the word that follows an algorithm's name. */
@@ -106,18 +115,18 @@ function schedulersOf(entry: Entry, base = entry.name): NoiseScheduler[] {
 }
 
 function withSettings(entry: Entry, settings: Readonly<Record<string, unknown>>): NoiseScheduler['createRun'] {
-  return (config, totalSteps) => entry.createRun({ ...config, extra: { ...config.extra, ...settings } }, totalSteps)
+  return (config, totalSteps, firstStep) => entry.createRun({ ...config, extra: { ...config.extra, ...settings } }, totalSteps, firstStep)
 }
 
-function classScheduler([name, createRun]: [string, Entry['createRun']]): NoiseScheduler {
+function classScheduler([name, createRun]: [string, CreateRun]): NoiseScheduler {
   return { name, createRun }
 }
 
-function createDefaultRun(config: NoiseScheduleConfig, totalSteps: number): NoiseSchedulerRun {
+function createDefaultRun(config: NoiseScheduleConfig, totalSteps: number, firstStep?: number): NoiseSchedulerRun {
   if (!Object.hasOwn(CLASSES, config.className)) {
     throw new NoiseScheduleError(`_class_name: ${config.className} is not a noise scheduler known here; name another one`)
   }
-  return CLASSES[config.className](config, totalSteps)
+  return CLASSES[config.className](config, totalSteps, firstStep)
 }
 
 function spread(key: string): Readonly<Record<string, unknown>> {

@@ -36,8 +36,9 @@ export interface NoiseScheduler {
   /**
    * Starts a run of `totalSteps` steps on a model's noise schedule. Throws a RangeError for a step count the algorithm
    * cannot do, a NoiseScheduleError for a noise schedule it cannot follow.
+   * @param firstStep steps left out at the noisy end, for a run that begins with a picture; all of them at most. @default 0
    */
-  createRun(config: NoiseScheduleConfig, totalSteps: number): NoiseSchedulerRun
+  createRun(config: NoiseScheduleConfig, totalSteps: number, firstStep?: number): NoiseSchedulerRun
 }
 
 /** One generation's way through a noise schedule; it owns the multistep history, so runs never disturb each other. */
@@ -46,6 +47,8 @@ export interface NoiseSchedulerRun {
   readonly timesteps: readonly number[]
   /** What standard normal noise is multiplied with to become the first sample. */
   readonly initNoiseSigma: number
+  /** The sample that evaluation `evaluation` begins with, of latents and standard normal noise that are known: both, weighted. */
+  addNoise(latents: Float32Array, noise: Float32Array, evaluation: number): Float32Array
   /** Writes the network's input for evaluation `evaluation` into `out` (same length as `sample`). */
   scaleModelInput(sample: Float32Array, evaluation: number, out: Float32Array): void
   /**

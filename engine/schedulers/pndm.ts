@@ -1,3 +1,4 @@
+import { addNoiseByLevel, levelOf } from './add-noise.ts'
 import { f32, sqrt32 } from './float32.ts'
 import { alphasCumprod } from './noise-levels.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun } from './noise-scheduler.ts'
@@ -29,13 +30,13 @@ interface Evaluation {
  * Liu et al. (2022), "Pseudo numerical methods for diffusion models on manifolds": linear multistep over predicted noise,
  * its first steps prepared by Runge-Kutta, or (skip_prk_steps) by evaluating the first one twice.
  */
-export function createPndmRun(config: NoiseScheduleConfig, totalSteps: number): NoiseSchedulerRun {
+export function createPndmRun(config: NoiseScheduleConfig, totalSteps: number, firstStep = 0): NoiseSchedulerRun {
   assertRunnable(config, totalSteps)
   assertPredictionType(config.predictionType, ['epsilon', 'vPrediction'])
   const alphas = alphasCumprod(config, 'unsupported')
   const finalAlpha = booleanSetting(config, 'set_alpha_to_one', false) ? 1 : alphas[0]
   const alphaAt = (timestep: number) => (timestep >= 0 ? alphas[timestep] : finalAlpha)
-  const evaluations = planEvaluations(config, totalSteps)
+  const evaluations = planEvaluations(config, totalSteps, firstStep)
   /** Model outputs the multistep looks back on, newest first. */
   const outputs: Float32Array[] = []
   /** Sample at the beginning of the step that is evaluated several times. */
@@ -62,6 +63,7 @@ export function createPndmRun(config: NoiseScheduleConfig, totalSteps: number): 
   return {
     timesteps: evaluations.map(({ timestep }) => timestep),
     initNoiseSigma: 1,
+    addNoise: (latents, noise, evaluation) => addNoiseByLevel(latents, noise, levelOf(alphas[evaluations[evaluation].timestep])),
     scaleModelInput: (sample, _evaluation, out) => out.set(sample),
     step(modelOutput, evaluation, sample) {
       const { from, to, role } = evaluations[evaluation]
@@ -76,27 +78,44 @@ export function createPndmRun(config: NoiseScheduleConfig, totalSteps: number): 
   }
 }
 
-function planEvaluations(config: NoiseScheduleConfig, totalSteps: number): Evaluation[] {
-  const timesteps = wholeTimesteps(config, totalSteps)
-  const stride = Math.floor(config.numTrainTimesteps / totalSteps)
-  const multistep = (timestep: number): Evaluation => ({ timestep, from: timestep, to: timestep - stride, role: 'multistep' })
-  if (booleanSetting(config, 'skip_prk_steps', false)) {
-    const [first, second, ...rest] = timesteps
-    if (second === undefined) return [multistep(first)]
-    const repeated: Evaluation = { timestep: second, from: second + stride, to: second, role: 'repeated' }
-    return [multistep(first), repeated, multistep(second), ...rest.map(multistep)]
-  }
-  if (totalSteps <= RUNGE_KUTTA_STEPS) {
+/**
+ * The evaluations of a run that leaves its first steps out. As in the reference an evaluation's role goes by its place in
+ * what is left, and the list that steps are left out of has the repeated evaluations in it.
+ */
+function planEvaluations(config: NoiseScheduleConfig, totalSteps: number, firstStep: number): Evaluation[] {
+  const skipsRungeKutta = booleanSetting(config, 'skip_prk_steps', false)
+  if (!skipsRungeKutta && totalSteps <= RUNGE_KUTTA_STEPS) {
     throw new RangeError(`expected at least ${RUNGE_KUTTA_STEPS + 1} steps with PNDM where the model does not skip_prk_steps, got ${totalSteps}`)
   }
+  const stride = Math.floor(config.numTrainTimesteps / totalSteps)
   const half = Math.floor(stride / 2)
-  const prepared = timesteps.slice(0, RUNGE_KUTTA_STEPS).flatMap((timestep, step): Evaluation[] => {
-    const next = timesteps[step + 1]
-    // The network looks at the start, twice halfway and at the end; the way halfway is counted from the next timestep.
-    const looks = [timestep, next + half, next + half, next]
-    return looks.map((look, stage) => ({ timestep: look, from: timestep, to: stage % 2 === 0 ? look - half : look, role: 'rungeKutta' }))
+  const timesteps = wholeTimesteps(config, totalSteps)
+  const looks = skipsRungeKutta ? repeatSecond(timesteps) : prepareByRungeKutta(timesteps, half)
+  const prepared = skipsRungeKutta ? 0 : 4 * RUNGE_KUTTA_STEPS
+  // With no steps left there is nothing to evaluate, whatever the list has beside them.
+  const left = firstStep < totalSteps ? looks.slice(firstStep) : []
+  return left.map((timestep, place): Evaluation => {
+    if (place < prepared) {
+      return { timestep, from: looks[place - (place % 4)], to: place % 2 === 0 ? timestep - half : timestep, role: 'rungeKutta' }
+    }
+    if (skipsRungeKutta && place === 1) return { timestep, from: timestep + stride, to: timestep, role: 'repeated' }
+    return { timestep, from: timestep, to: timestep - stride, role: 'multistep' }
   })
-  return [...prepared, ...timesteps.slice(RUNGE_KUTTA_STEPS).map(multistep)]
+}
+
+/** The second timestep is looked at twice. */
+function repeatSecond(timesteps: readonly number[]): number[] {
+  const [first, second, ...rest] = timesteps
+  return second === undefined ? [first] : [first, second, second, ...rest]
+}
+
+/** The network looks at a step's start, twice halfway and at its end; the way halfway is counted from the next timestep. */
+function prepareByRungeKutta(timesteps: readonly number[], half: number): number[] {
+  const prepared = timesteps.slice(0, RUNGE_KUTTA_STEPS).flatMap((timestep, step) => {
+    const next = timesteps[step + 1]
+    return [timestep, next + half, next + half, next]
+  })
+  return [...prepared, ...timesteps.slice(RUNGE_KUTTA_STEPS)]
 }
 
 /** Formula 9 of the paper: moves a sample from one signal level to another along the predicted noise. */

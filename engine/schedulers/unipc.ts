@@ -1,3 +1,4 @@
+import { addNoiseByLevel } from './add-noise.ts'
 import { expm1f32, f32 } from './float32.ts'
 import { NoiseScheduleError } from './noise-schedule-error.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun } from './noise-scheduler.ts'
@@ -51,6 +52,7 @@ export function createUnipcRun(config: NoiseScheduleConfig, totalSteps: number):
   return {
     timesteps,
     initNoiseSigma: 1,
+    addNoise: (latents, noise, evaluation) => addNoiseByLevel(latents, noise, levels[evaluation]),
     scaleModelInput: (sample, _evaluation, out) => out.set(sample),
     step(modelOutput, evaluation, sample) {
       // 1. Convert the model output to what the algorithm works on.
