@@ -62,8 +62,10 @@ const stages = {
     const conditionings = await pipeline.encodePrompts(generations, maxRows)
     return generations.map((generation, i): StepOutcome => {
       try {
-        const state = pipeline.prepareLatents(generation, conditionings[i] as (typeof conditionings)[number])
-        return { type: 'prepared', generation, state }
+        const conditioning = conditionings[i] as (typeof conditionings)[number]
+        const { state, parts } = generation
+        const prepared = state === undefined ? pipeline.prepareLatents(generation, conditioning) : pipeline.takeOver(state, parts, conditioning)
+        return { type: 'prepared', generation, state: prepared }
       } catch (error) {
         return { type: 'failed', generation, error: asEngineError(error) }
       }

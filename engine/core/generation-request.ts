@@ -33,8 +33,18 @@ export interface GenerationRequest<Image = EncodedImage> {
   readonly vae?: string
   /** 0 to 2^53-1. Noise depends on its low 32 bits only, as in PyTorch's CPU generator. */
   readonly seed: number
+  /** Another checkpoint that takes the last steps over. */
+  readonly refiner?: RefinerUse
   /** Picture that the denoising starts from, any size. */
   readonly initImage?: Image
+}
+
+/** A checkpoint that goes on where another has begun, of a family that `canRefine` the other's. */
+export interface RefinerUse {
+  /** AIR of the checkpoint. */
+  readonly model: string
+  /** Its first step, counted from 1: from 2 to the request's `totalSteps`. */
+  readonly startStep: number
 }
 
 /** A request as the step loop takes it: its pictures decoded. */

@@ -17,7 +17,8 @@ const transitions: Readonly<Record<GenerationStatus, readonly GenerationStatus[]
  *        └───────────┴──────▶ failed | cancelled
  *
  * There are no phases: every step tries to let `stepsDone` catch up with `totalSteps`; what still lacks
- * (a model, latents, a picture) is told from the fields.
+ * (a model, latents, a picture) is told from the fields. Between two steps a refiner's pipeline may take the place of
+ * the model's own; the prompts are then encoded for it.
  */
 export class Generation {
   readonly request: DecodedRequest
@@ -29,6 +30,12 @@ export class Generation {
   #pipeline: Pipeline | undefined
   #parts: RequestParts = {}
   #state: DenoiseState | undefined
+  /** Takes the last steps over. */
+  #refiner: Pipeline | undefined
+  /** Whether the latents wait for a pipeline to encode the prompts and go on with them. */
+  #isHandedOver = false
+  /** Steps that other pipelines have made. */
+  #stepsBefore = 0
 
   constructor(request: DecodedRequest) {
     this.request = request
@@ -50,7 +57,7 @@ export class Generation {
     return this.#status
   }
 
-  /** Its model's pipeline, once the model is loaded. */
+  /** The pipeline that goes on with it, once the models are loaded. */
   get pipeline(): Pipeline | undefined {
     return this.#pipeline
   }
@@ -65,18 +72,24 @@ export class Generation {
     return this.#state
   }
 
+  /** Whether the next thing is a step or the decoding. */
+  get isPrepared(): boolean {
+    return this.#state !== undefined && !this.#isHandedOver
+  }
+
   get stepsDone(): number {
-    return this.#state?.evaluation ?? 0
+    return this.#stepsBefore + (this.isPrepared ? (this.#state?.evaluation ?? 0) : 0)
   }
 
   /** Evaluations of the network that the picture takes; second-order noise schedulers take more than the request's steps. */
   get totalSteps(): number {
-    return this.#state?.run.timesteps.length ?? this.request.totalSteps
+    if (this.#state === undefined) return this.request.totalSteps
+    return (this.#isHandedOver ? 0 : this.#stepsBefore) + this.#state.run.timesteps.length
   }
 
   /** Whether only the decoding is left. */
   get isDenoised(): boolean {
-    return this.#state !== undefined && this.stepsDone >= this.totalSteps
+    return this.isPrepared && this.#refiner === undefined && this.stepsDone >= this.totalSteps
   }
 
   get isFinished(): boolean {
@@ -84,15 +97,30 @@ export class Generation {
   }
 
   /** The model and what is used beside it are loaded: the generation may be planned from now on. */
-  attach(pipeline: Pipeline, parts: RequestParts): void {
+  attach(pipeline: Pipeline, parts: RequestParts, refiner?: Pipeline): void {
     this.#pipeline = pipeline
     this.#parts = parts
+    this.#refiner = refiner
   }
 
-  /** The prompts are encoded and the latents prepared. */
+  /** The prompts are encoded and the latents prepared, by the model's pipeline or later by a refiner's. */
   start(state: DenoiseState): void {
-    this.#to(GenerationStatus.running)
+    if (this.#status !== GenerationStatus.running) this.#to(GenerationStatus.running)
     this.#state = state
+    this.#isHandedOver = false
+    this.handOver()
+  }
+
+  /** Changes to the refiner's pipeline where the model's own has made its last step. */
+  handOver(): void {
+    if (this.#refiner === undefined || this.#state === undefined || this.#state.evaluation < this.#state.end) return
+    this.#stepsBefore = this.#state.evaluation
+    this.#pipeline = this.#refiner
+    this.#refiner = undefined
+    this.#isHandedOver = true
+    // What was loaded for the model does not fit the refiner; the VAE is the picture's.
+    const { vae } = this.#parts
+    this.#parts = vae === undefined ? {} : { vae }
   }
 
   complete(image: RgbImage): void {

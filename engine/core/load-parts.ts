@@ -20,7 +20,8 @@ export async function loadParts(loader: ModelLoader, base: LoadedModel, request:
   const release = (): void => holds.forEach(held => held.release())
   try {
     const vae = request.vae === undefined ? undefined : await use('vae', 'vae', request.vae)
-    return { part: { ...(vae && { vae }) }, release }
+    const refiner = request.refiner && (await use('refiner', 'checkpoint', request.refiner.model))
+    return { part: { ...(vae && { vae }), ...(refiner && { refiner }) }, release }
   } catch (error) {
     release()
     throw error

@@ -148,7 +148,7 @@ export class StepLoopEngine implements Engine<RgbImage> {
       const { part: parts, release } = await loadParts(this.#loader, model, generation.request)
       if (generation.isFinished) return release()
       entry.releases.push(release)
-      generation.attach(this.#pipelineOf(model), parts)
+      generation.attach(this.#pipelineOf(model), parts, parts.refiner && this.#pipelineOf(parts.refiner))
     } catch (error) {
       if (!generation.isFinished) this.#finish(generation, () => generation.fail(error))
     }
@@ -181,7 +181,7 @@ export class StepLoopEngine implements Engine<RgbImage> {
       case 'prepared':
         return generation.start(outcome.state)
       case 'stepped':
-        return
+        return generation.handOver()
       case 'decoded':
         return this.#finish(generation, () => generation.complete(outcome.image))
       case 'failed':

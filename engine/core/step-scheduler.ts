@@ -48,9 +48,9 @@ export class StepScheduler {
     const canEncode = !this.#sinceDenoise.has('encodePrompt')
     for (const key of this.#lanes.order()) {
       const lane = lanes.get(key) as Lane
-      const unprepared = this.#pick(lane).filter((generation) => generation.state === undefined)
+      const unprepared = this.#pick(lane).filter((generation) => !generation.isPrepared)
       if (unprepared.length > 0 && canEncode) return this.#planEncode(lane, unprepared)
-      const prepared = lane.generations.filter((generation) => generation.state !== undefined)
+      const prepared = lane.generations.filter((generation) => generation.isPrepared)
       if (prepared.length > 0) return this.#planDenoise(lane, this.#pick({ key, generations: prepared }), lanes)
     }
     // Nothing can be denoised, so nothing starves if encoding or decoding runs again.

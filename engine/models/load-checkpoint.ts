@@ -1,12 +1,14 @@
 import { parseClipTextConfig } from '../architectures/clip-text-config.ts'
 import { parseUnetConfig } from '../architectures/unet-config.ts'
 import { parseVaeConfig } from '../architectures/vae-config.ts'
+import type { Lowering } from '../graph/model-graph.ts'
 import type { ModelSession, Runtime } from '../runtime/model-session.ts'
 import { addedInputsOf } from './added-inputs.ts'
 import { textEncodersOf } from '../weights/component-names.ts'
 import type { WeightComponent } from '../weights/component-names.ts'
 import { compileCheckpoint } from './compile-checkpoint.ts'
 import { loweringOf, openCompiled } from './compiled-model.ts'
+import type { CompiledModel } from './compiled-model.ts'
 import { heldBytes } from './held-bytes.ts'
 import type { LoadedModel, LoadedTextEncoder, TokenizerFiles } from './loaded-model.ts'
 import type { ModelSpec } from './model-spec.ts'
@@ -23,8 +25,12 @@ export async function loadCheckpoint(
   runtime: Runtime,
   makeRoom: (bytes: number) => Promise<void>,
 ): Promise<OpenModel<LoadedModel>> {
+  return openCompiled(spec, await checkpointModel(spec, loweringOf(runtime)), runtime, makeRoom)
+}
+
+/** Compiles a checkpoint. */
+export async function checkpointModel(spec: ModelSpec, lowering: Lowering): Promise<CompiledModel<LoadedModel>> {
   const checkpoint = await openCheckpoint(spec.path, spec.configPath)
-  const lowering = loweringOf(runtime)
   const { unet, textEncoders, vae } = compileCheckpoint(checkpoint, lowering)
   const byteLength = Object.entries(checkpoint.weights).reduce((sum, [component, source]) => {
     return sum + heldBytes(component as WeightComponent, source.used(), lowering)
@@ -35,7 +41,7 @@ export async function loadCheckpoint(
     const own = { unet: sessions[texts.length] as ModelSession, vae: vae.assemble(sessions.slice(texts.length + 1)) }
     return { spec, ...describe(checkpoint), textEncoders: encoders, ...own, byteLength }
   }
-  return openCompiled(spec, { byteLength, graphs: [...textEncoders, unet, ...vae.graphs], assemble }, runtime, makeRoom)
+  return { byteLength, graphs: [...textEncoders, unet, ...vae.graphs], assemble }
 }
 
 function describe({

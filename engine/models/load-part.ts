@@ -3,6 +3,7 @@ import type { Runtime } from '../runtime/model-session.ts'
 import { airKey } from './air.ts'
 import { loweringOf, openCompiled } from './compiled-model.ts'
 import type { CompiledModel } from './compiled-model.ts'
+import { checkpointModel } from './load-checkpoint.ts'
 import type { LoadedModel, LoadedParts, PartType } from './loaded-model.ts'
 import type { ModelSpec } from './model-spec.ts'
 import { vaeModel } from './vae-model.ts'
@@ -16,6 +17,7 @@ interface PartKind<T> {
 }
 
 const kinds: { readonly [T in PartType]: PartKind<LoadedParts[T]> } = {
+  checkpoint: { compile: (spec, _, lowering) => checkpointModel(spec, lowering) },
   // A file alone does not say how its latents are scaled: it takes the checkpoint's word.
   vae: { dependsOn: ({ vae }) => `${vae.scalingFactor} ${vae.shiftFactor}`, compile: vaeModel },
 }

@@ -82,6 +82,8 @@ export interface LoadedModel {
 
 /** What a request may use beside its checkpoint, by the type of its model. */
 export interface LoadedParts {
+  /** One that takes the last steps over. */
+  readonly checkpoint: LoadedModel
   readonly vae: LoadedVae
 }
 export type PartType = keyof LoadedParts

@@ -1,11 +1,13 @@
 import type { DecodedRequest, RgbImage } from '../core/generation-request.ts'
-import type { LoadedVae } from '../models/loaded-model.ts'
-import type { NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
+import type { LoadedModel, LoadedVae } from '../models/loaded-model.ts'
+import type { NoiseScheduleConfig, NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
 
 /** What a request uses beside its checkpoint, loaded. */
 export interface RequestParts {
   /** Stands in for the checkpoint's own. */
   readonly vae?: LoadedVae
+  /** The checkpoint that takes the last steps over. */
+  readonly refiner?: LoadedModel
 }
 
 /** A request and all it needs. */
@@ -42,11 +44,15 @@ export interface Conditioning {
 export interface DenoiseState extends PreparedRequest {
   readonly conditioning: Conditioning
   readonly run: NoiseSchedulerRun
+  /** The noise schedule of the run. */
+  readonly noiseSchedule: NoiseScheduleConfig
   readonly noise: NoiseSource
   /** Row-major [channels, height, width] in latent cells. */
   latents: Float32Array
   /** Evaluations of the network done, so also the index of the next one. */
   evaluation: number
+  /** Evaluations that this pipeline makes: all of the run, or those before a refiner's. */
+  readonly end: number
 }
 
 /**
@@ -65,6 +71,11 @@ export interface Pipeline {
   encodePrompts(requests: readonly PreparedRequest[], maxRows: number): Promise<readonly Conditioning[]>
   /** Stage 2: draws the first latents and starts the noise scheduler. Throws an EngineError that names the parameter. */
   prepareLatents(request: PreparedRequest, conditioning: Conditioning): DenoiseState
+  /**
+   * Stage 2 of a refiner: goes on with the latents another pipeline has left at its `end`.
+   * @param parts what the request still uses beside this pipeline's model
+   */
+  takeOver(state: DenoiseState, parts: RequestParts, conditioning: Conditioning): DenoiseState
   /**
    * Stage 3: one evaluation of the network for each state, at most `maxRows` rows in one run.
    * All states have the same latent size. Gives the error of each state that failed by itself.

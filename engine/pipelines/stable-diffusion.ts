@@ -1,4 +1,4 @@
-import type { DecodedRequest, RgbImage } from '../core/generation-request.ts'
+import type { DecodedRequest, RefinerUse, RgbImage } from '../core/generation-request.ts'
 import { EngineError } from '../engine-error.ts'
 import type { LoadedModel, LoadedVae } from '../models/loaded-model.ts'
 import type { PromptTokenizer } from '../prompts/prompt-tokenizer.ts'
@@ -9,23 +9,23 @@ import { guide } from './guide.ts'
 import { isFiniteArray } from './is-finite-array.ts'
 import type { NetworkRunner } from './network-runner.ts'
 import { outputData } from './output-data.ts'
-import type { Conditioning, DenoiseState, Pipeline, PreparedRequest } from './pipeline.ts'
+import type { Conditioning, DenoiseState, Pipeline, PreparedRequest, RequestParts } from './pipeline.ts'
 import { PromptEncoder } from './prompt-encoder.ts'
 import { UnetBatch, type UnetRow } from './unet-batch.ts'
 
-/** What the pipeline of the SD 1.x and SD 2.x families works with. */
+/** What the pipeline of the SD families works with. */
 export interface StableDiffusionOptions {
   readonly model: LoadedModel
   /** One for each text encoder of the model. */
   readonly tokenizers: readonly Pick<PromptTokenizer, 'chunks'>[]
   readonly cache: EmbedsCache
   readonly runNetwork: NetworkRunner
-  /** Starts a run of the noise scheduler of this name. Throws a RangeError for a step count it cannot do. */
-  readonly createNoiseSchedulerRun: (request: DecodedRequest, model: LoadedModel) => NoiseSchedulerRun
+  /** Starts a run of the noise scheduler of this name, `leastStep` steps or more left out. Throws a RangeError for a step count it cannot do. */
+  readonly createNoiseSchedulerRun: (request: DecodedRequest, model: Pick<LoadedModel, 'noiseSchedule'>, leastStep?: number) => NoiseSchedulerRun
   readonly createNoiseSource: (seed: number) => NoiseSource
 }
 
-/** Text-to-image with the SD 1.x and SD 2.x families. */
+/** Text-to-image with the SD 1.x, SD 2.x and SDXL families. */
 export class StableDiffusionPipeline implements Pipeline {
   readonly model: string
   readonly costPerUnit: number
@@ -62,7 +62,26 @@ export class StableDiffusionPipeline implements Pipeline {
     const { width, height } = this.latentSize(request)
     const latents = noise.next(model.latentChannels * height * width)
     for (let i = 0; i < latents.length; i++) latents[i] = (latents[i] as number) * run.initNoiseSigma
-    return { request, parts, conditioning, run, noise, latents, evaluation: 0 }
+    const { refiner } = request
+    const refined = refiner === undefined ? 0 : createNoiseSchedulerRun(request, model, refiner.startStep - 1).timesteps.length
+    const { noiseSchedule } = model
+    return { request, parts, conditioning, run, noiseSchedule, noise, latents, evaluation: 0, end: run.timesteps.length - refined }
+  }
+
+  /**
+   * 2. Take over: a run of the same noise scheduler that begins at the refiner's first step, as diffusers' denoising_start
+   * does; only what the network predicts is the refiner's own.
+   */
+  takeOver(state: DenoiseState, parts: RequestParts, conditioning: Conditioning): DenoiseState {
+    const { model, createNoiseSchedulerRun } = this.#options
+    const { request, latents } = state
+    const { width, height } = this.latentSize(request)
+    if (latents.length !== model.latentChannels * height * width) {
+      throw new EngineError('invalidParameter', `refiner: ${model.spec.air} is for other latents`, { parameter: 'refiner' })
+    }
+    const noiseSchedule = { ...state.noiseSchedule, predictionType: model.noiseSchedule.predictionType }
+    const run = createNoiseSchedulerRun(request, { noiseSchedule }, (request.refiner as RefinerUse).startStep - 1)
+    return { ...state, parts, conditioning, run, noiseSchedule, evaluation: 0, end: run.timesteps.length }
   }
 
   /** 3. Denoise: one evaluation of the UNet over all rows, guidance and the noise scheduler's step for each generation. */

@@ -5,12 +5,15 @@ import { resolveNoiseScheduler } from '../schedulers/names.ts'
 import type { NoiseSchedulerRun } from '../schedulers/noise-scheduler.ts'
 import { NoiseScheduleError } from '../schedulers/noise-schedule-error.ts'
 
-/** Starts a generation's run of its noise scheduler. Throws an EngineError that names `noiseScheduler` or `totalSteps`. */
-export function startNoiseScheduler(request: DecodedRequest, model: Pick<LoadedModel, 'noiseSchedule'>): NoiseSchedulerRun {
+/**
+ * Starts a generation's run of its noise scheduler. Throws an EngineError that names `noiseScheduler` or `totalSteps`.
+ * @param leastStep steps that are left out in any case, because another model has made them. @default 0
+ */
+export function startNoiseScheduler(request: DecodedRequest, model: Pick<LoadedModel, 'noiseSchedule'>, leastStep = 0): NoiseSchedulerRun {
   const scheduler = resolveNoiseScheduler(request.noiseScheduler)
   if (scheduler === undefined) throw invalid('noiseScheduler', `there is none of the name ${JSON.stringify(request.noiseScheduler)}`)
   try {
-    return scheduler.createRun(model.noiseSchedule, request.totalSteps)
+    return scheduler.createRun(model.noiseSchedule, request.totalSteps, leastStep)
   } catch (cause) {
     if (cause instanceof RangeError) throw invalid('totalSteps', cause.message, cause)
     if (cause instanceof NoiseScheduleError) throw invalid('noiseScheduler', cause.message, cause)

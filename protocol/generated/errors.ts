@@ -26,6 +26,7 @@ export const errorRegistry = {
   invalidParameter: {"message":"{parameter} cannot be used: {reason}.","status":400,"isRetryable":false},
   invalidPositivePrompt: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidPositivePromptLength: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
+  invalidRefiner: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidRequest: {"message":"Expected a non-empty array of task objects, got {value}.","status":400,"isRetryable":false},
   invalidScheduler: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidSchedulerLength: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},

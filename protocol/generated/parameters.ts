@@ -109,6 +109,27 @@ export const parameterTables = {
         "maximum": 2,
         "default": 0
       },
+      "refiner": {
+        "type": "object",
+        "expected": "an object",
+        "parameters": {
+          "model": {
+            "type": "string",
+            "maxLength": 200,
+            "expected": "an AIR of the form source:id@version"
+          },
+          "startStep": {
+            "type": "integer",
+            "minimum": 2,
+            "maximum": 100
+          },
+          "startStepPercentage": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 99
+          }
+        }
+      },
       "numberResults": {
         "type": "integer",
         "minimum": 1,
@@ -175,7 +196,6 @@ export const parameterTables = {
       "outpainting",
       "outpaint",
       "promptWeighting",
-      "refiner",
       "embeddings",
       "controlNet",
       "lora",

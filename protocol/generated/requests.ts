@@ -87,6 +87,7 @@ export interface ImageInferenceRequest {
    * Layers of the text encoder skipped on top of the model's own choice.
    */
   readonly clipSkip: number
+  readonly refiner?: RefinerInput
   /**
    * Pictures to compute.
    */
@@ -122,6 +123,23 @@ export interface ImageInferenceRequest {
    * URL to which each finished picture is sent with HTTP PUT, such as a presigned one of an object store. The result is delivered all the same; it says so in `uploadError` when the upload failed. With several results the same URL gets each of them.
    */
   readonly uploadEndpoint?: string
+}
+/**
+ * Another SDXL checkpoint that takes the last steps over.
+ */
+export interface RefinerInput {
+  /**
+   * AIR of the refiner.
+   */
+  readonly model: string
+  /**
+   * Its first step, counted from 1; at most `steps`.
+   */
+  readonly startStep?: number
+  /**
+   * The same as the share of the steps that come before; not both.
+   */
+  readonly startStepPercentage?: number
 }
 
 /**

@@ -1,13 +1,17 @@
 import { ModelType, noiseSchedulerNames, resolveNoiseScheduler } from '../../engine/index.ts'
-import type { ModelRegistry, ModelSpec } from '../../engine/index.ts'
+import type { ModelRegistry } from '../../engine/index.ts'
 import { createError } from '../../protocol/index.ts'
-import type { ErrorBody, ErrorCode, ErrorDetails, ImageInferenceRequest, TaskOf } from '../../protocol/index.ts'
+import type { ErrorBody, ImageInferenceRequest, TaskOf } from '../../protocol/index.ts'
 import { TargetRefusedError } from '../outbound/target-guard.ts'
 import type { TargetGuard } from '../outbound/target-guard.ts'
 import type { OutputOptions, TaskKey, TaskRecord } from '../queue/task-record.ts'
+import { findModel } from './find-model.ts'
 import type { ImageInput } from './image-input.ts'
 import { imageUuidOf } from './image-uuid.ts'
+import { planRefiner } from './plan-refiner.ts'
 import type { PriceTable } from './price-table.ts'
+import { isRefusal } from './refusal.ts'
+import type { Refusal } from './refusal.ts'
 
 /** What planning a task needs beside the task. */
 export interface PlanContext {
@@ -54,10 +58,10 @@ const seedLimit = 2 ** 53
 export function planImageInference({ taskType, request: task }: TaskOf<'imageInference'>, origin: TaskOrigin, context: PlanContext): Plan {
   const refuse = ({ code, ...details }: Refusal): Plan =>
     ({ type: 'refused', error: createError(code, { ...details, taskType, taskUUID: task.taskUUID }) })
-  const model = findModel('model', task.model, ModelType.checkpoint, context.models)
-  if ('code' in model) return refuse(model)
-  const vae = task.vae === undefined ? undefined : findModel('vae', task.vae, ModelType.vae, context.models)
-  if (vae && 'code' in vae) return refuse(vae)
+  const model = findModel({ parameter: 'model', code: 'invalidModel' }, task.model, ModelType.checkpoint, context.models)
+  if (isRefusal(model)) return refuse(model)
+  const vae = task.vae === undefined ? undefined : findModel({ parameter: 'vae', code: 'invalidVae' }, task.vae, ModelType.vae, context.models)
+  if (vae && isRefusal(vae)) return refuse(vae)
   const { width = model.defaults.width, height = model.defaults.height } = task
   if (width === undefined) return refuse(missingSize('width'))
   if (height === undefined) return refuse(missingSize('height'))
@@ -69,6 +73,8 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
   if (refusal) return refuse(refusal)
   const unusable = checkUploadEndpoint(task.uploadEndpoint, context.targets)
   if (unusable) return refuse(unusable)
+  const refiner = task.refiner && planRefiner(task.refiner, { models: context.models, checkpoint: model, totalSteps })
+  if (refiner && isRefusal(refiner)) return refuse(refiner)
   const key: TaskKey = { account: origin.account, taskUUID: task.taskUUID.toLowerCase() }
   const record: TaskRecord<ImageInput> = {
     key,
@@ -79,6 +85,7 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
     request: {
       model: model.air,
       ...(vae && { vae: vae.air }),
+      ...(refiner && { refiner }),
       prompt: task.positivePrompt === blankPrompt ? '' : task.positivePrompt,
       negativePrompt: task.negativePrompt === undefined || task.negativePrompt === blankPrompt ? '' : task.negativePrompt,
       width, height, totalSteps, noiseScheduler,
@@ -92,25 +99,6 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
     acceptedAt: context.now(),
   }
   return { type: 'planned', record }
-}
-
-/** Why a task is refused, without the names of the task. */
-interface Refusal extends Omit<ErrorDetails, 'taskType' | 'taskUUID'> {
-  readonly code: ErrorCode
-}
-
-/** What an AIR stands for, if it is of the type that the parameter takes. */
-function findModel(parameter: 'model' | 'vae', air: string, type: ModelType, registry: ModelRegistry): ModelSpec | Refusal {
-  const model = registry.find(air)
-  const about = { parameter, type: 'string', value: air }
-  if (model?.type === type) return model
-  if (model) {
-    const code = parameter === 'model' ? 'invalidModel' : 'invalidVae'
-    return { code, ...about, expected: `a ${type}`, value: `${air}, which is of type ${model.type}` }
-  }
-  const unusable = registry.broken.find(candidate => candidate.air.toLowerCase() === air.toLowerCase())
-  if (unusable) return { code: 'modelUnavailable', ...about, reason: unusable.reason.replace(/\.$/, '') }
-  return { code: 'modelNotFound', ...about, allowedValues: registry.models.filter(spec => spec.type === type).map(spec => spec.air) }
 }
 
 function missingSize(parameter: 'width' | 'height'): Refusal {

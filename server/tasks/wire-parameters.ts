@@ -11,6 +11,7 @@ const wireParameters = {
   noiseScheduler: { parameter: 'scheduler', code: 'invalidScheduler' },
   guidanceScale: { parameter: 'CFGScale', code: 'invalidCFGScale' },
   vae: { parameter: 'vae', code: 'invalidVae' },
+  refiner: { parameter: 'refiner', code: 'invalidRefiner' },
   clipSkip: { parameter: 'clipSkip', code: 'invalidClipSkip' },
   seed: { parameter: 'seed', code: 'invalidSeed' },
 } as const satisfies Readonly<Record<string, WireParameter>>

@@ -1,7 +1,8 @@
-"""Computes whole pictures with diffusers' StableDiffusionXLPipeline on the small SDXL models of test/reference/models.
+"""Computes whole pictures with diffusers' SDXL pipelines on the small SDXL models of test/reference/models.
 
 Writes test/reference/sdxl-pictures/<number>.png and requests.json, as tools/reference/pictures.py does for the other families:
-noise schedulers of every kind, guidance and none, negative prompts and none (zeros), clip skip, long prompts, sizes, seeds.
+noise schedulers of every kind, guidance and none, negative prompts and none (zeros), clip skip, long prompts, sizes, seeds,
+and the same handed over to a refiner at some step.
 
   OMP_NUM_THREADS=1 python tools/reference/sdxl_pictures.py
 """
@@ -10,16 +11,19 @@ import shutil
 from contextlib import contextmanager
 
 import torch
-from diffusers import StableDiffusionXLPipeline
+from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline
 
 from pictures import CHUNK, LONG, NEGATIVE, PROMPTS, ROOT, SIZES, scheduler_makers
 
 PICTURES = ROOT / 'sdxl-pictures'
-BASE = 'sdxl-tiny'
+BASE, REFINER = 'sdxl-tiny', 'sdxl-refiner-tiny'
+TRAINED_STEPS = 1000
 NOISE_SCHEDULERS = (
     'Default', 'Euler', 'Euler a', 'DDIM', 'DDPM', 'PNDM', 'LMS', 'Heun', 'DPM2', 'DPM2 a Karras', 'DPM++ 2M Karras', 'DPM++ 2M SDE',
     'DPM++ 3M', 'UniPC', 'DEIS', 'LCM',
 )
+# Every way a noise scheduler may keep a history, which the refiner begins without, and noise of its own.
+REFINED = ('Default', 'Euler a', 'DDIM', 'DDPM', 'LMS', 'PNDM', 'Heun', 'DPM2 a', 'DPM++ 2M Karras', 'DPM++ 3M SDE', 'UniPC', 'DEIS', 'LCM')
 
 
 def chunks_of(tokenizer, prompt):
@@ -100,7 +104,73 @@ def picture(pipes, request):
     pipe = pipes[request['model']]
     pipe.scheduler = scheduler_makers(request['model'])[request['noiseScheduler']]()
     generator = torch.Generator('cpu').manual_seed(request['seed'])
-    return run(pipe, request, width=request['width'], height=request['height'], generator=generator)[0]
+    options = {'width': request['width'], 'height': request['height'], 'generator': generator}
+    if 'refiner' not in request:
+        return run(pipe, request, **options)[0]
+    refiner = pipes[request['refiner']['model']]
+    refiner.scheduler = scheduler_makers(request['refiner']['model'])[request['noiseScheduler']]()
+    done = evaluations_before(pipe.scheduler, request['refiner']['startStep'])
+    with ended_at(pipe.scheduler, done) as share:
+        latents = run(pipe, request, output_type='latent', denoising_end=share(request['totalSteps']), **options)
+    with begun_at(refiner, done) as share:
+        # The same generator goes on: what an ancestral noise scheduler draws depends on nothing but the step.
+        return run(refiner, request, image=latents, denoising_start=share(request['totalSteps']), generator=generator)[0]
+
+
+def evaluations_before(scheduler, start_step):
+    """Evaluations of the network before a step, counted from 1; second-order algorithms take two a step."""
+    return (start_step - 1) * scheduler.order
+
+
+def share_of(scheduler, done):
+    """The share of the noise schedule that `done` evaluations are, in diffusers' words."""
+
+    def share(steps):
+        scheduler.set_timesteps(steps)
+        before, after = (float(scheduler.timesteps[index]) for index in (done - 1, done))
+        cutoff = int(before)
+        assert before >= cutoff > after, 'no whole number lies between the two steps'
+        return 1 - cutoff / TRAINED_STEPS
+
+    return share
+
+
+@contextmanager
+def ended_at(scheduler, done):
+    """diffusers ends second-order algorithms in the middle of a step: for those the timesteps themselves are cut."""
+    if scheduler.order == 1:
+        yield share_of(scheduler, done)
+        return
+    set_timesteps = scheduler.set_timesteps
+
+    def cut(*args, **rest):
+        set_timesteps(*args, **rest)
+        scheduler.timesteps = scheduler.timesteps[:done]
+
+    scheduler.set_timesteps = cut
+    try:
+        yield lambda steps: None
+    finally:
+        scheduler.set_timesteps = set_timesteps
+
+
+@contextmanager
+def begun_at(pipe, done):
+    if pipe.scheduler.order == 1:
+        yield share_of(pipe.scheduler, done)
+        return
+
+    def get_timesteps(*_, **__):
+        pipe.scheduler.set_begin_index(done)
+        timesteps = pipe.scheduler.timesteps[done:]
+        return timesteps, len(timesteps)
+
+    whole = pipe.get_timesteps
+    pipe.get_timesteps = get_timesteps
+    try:
+        yield lambda steps: 0.5
+    finally:
+        pipe.get_timesteps = whole
 
 
 def requests():
@@ -123,6 +193,11 @@ def requests():
     add(prompt=LONG, negativePrompt=LONG, guidanceScale=4, clipSkip=1)
     add(prompt=LONG, guidanceScale=1)
     add(prompt=PROMPTS[0], negativePrompt='', width=192, height=128, totalSteps=10, guidanceScale=6)
+    for number, name in enumerate(REFINED):
+        add(noiseScheduler=name, totalSteps=6 + number % 3, refiner={'model': REFINER, 'startStep': 3 + number % 4})
+    add(prompt=LONG, negativePrompt='', guidanceScale=4, refiner={'model': REFINER, 'startStep': 2})
+    add(prompt=PROMPTS[1], negativePrompt=LONG, guidanceScale=4, noiseScheduler='Euler a', refiner={'model': REFINER, 'startStep': 3})
+    add(prompt=PROMPTS[0], width=128, height=128, totalSteps=10, guidanceScale=6, refiner={'model': REFINER, 'startStep': 9})
     return listed
 
 
@@ -130,7 +205,10 @@ def main():
     torch.set_num_threads(1)
     shutil.rmtree(PICTURES, ignore_errors=True)
     PICTURES.mkdir(parents=True)
-    pipes = {BASE: StableDiffusionXLPipeline.from_pretrained(ROOT / 'models' / BASE, torch_dtype=torch.float32, add_watermarker=False)}
+    pipes = {
+        name: make.from_pretrained(ROOT / 'models' / name, torch_dtype=torch.float32, add_watermarker=False)
+        for name, make in ((BASE, StableDiffusionXLPipeline), (REFINER, StableDiffusionXLImg2ImgPipeline))
+    }
     for pipe in pipes.values():
         pipe.set_progress_bar_config(disable=True)
     listed = requests()

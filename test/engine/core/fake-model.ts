@@ -10,7 +10,7 @@ import { EmbedsCache } from '../../../engine/pipelines/embeds-cache.ts'
 import { createNetworkRunner } from '../../../engine/pipelines/network-runner.ts'
 import { StableDiffusionPipeline } from '../../../engine/pipelines/stable-diffusion.ts'
 import type { ModelSession } from '../../../engine/runtime/model-session.ts'
-import type { NoiseSchedulerRun, NoiseSource } from '../../../engine/schedulers/noise-scheduler.ts'
+import type { NoiseScheduleConfig, NoiseSchedulerRun, NoiseSource } from '../../../engine/schedulers/noise-scheduler.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 
 type Feeds = Readonly<Record<string, Tensor>>
@@ -33,11 +33,17 @@ export const fakeTokenizer = {
   },
 }
 
+export const fakeNoiseSchedule: NoiseScheduleConfig = {
+  className: 'PNDMScheduler', numTrainTimesteps: 1000, betaStart: 0.00085, betaEnd: 0.012, betaSchedule: 'scaled_linear',
+  predictionType: 'epsilon', stepsOffset: 1, rescaleBetasZeroSnr: false, extra: {},
+}
+
 /** A first-order run whose every step takes a tenth of the model output off the sample. */
-export function fakeNoiseSchedulerRun({ totalSteps }: DecodedRequest): NoiseSchedulerRun {
+export function fakeNoiseSchedulerRun({ totalSteps }: DecodedRequest, _model?: unknown, leastStep = 0): NoiseSchedulerRun {
   return {
-    timesteps: Array.from({ length: totalSteps }, (_, i) => 1000 - i),
+    timesteps: Array.from({ length: totalSteps }, (_, i) => 1000 - i).slice(leastStep),
     initNoiseSigma: 1,
+    addNoise: (latents, noise) => latents.map((value, i) => value + (noise[i] as number)),
     scaleModelInput: (sample, _evaluation, out) => out.set(sample),
     step: (modelOutput, _evaluation, sample) => sample.map((value, i) => value - 0.1 * (modelOutput[i] as number)),
   }
@@ -149,10 +155,7 @@ export function fakeModel(air: string, before: BeforeRun = () => {}): LoadedMode
     zerosEmptyPrompt: false,
     latentChannels: 4,
     latentFactor: 8,
-    noiseSchedule: {
-      className: 'PNDMScheduler', numTrainTimesteps: 1000, betaStart: 0.00085, betaEnd: 0.012, betaSchedule: 'scaled_linear',
-      predictionType: 'epsilon', stepsOffset: 1, rescaleBetasZeroSnr: false, extra: {},
-    },
+    noiseSchedule: fakeNoiseSchedule,
     textEncoders: [{
       tokenizer: { vocabulary: {}, merges: [], padToken: '', modelMaxLength: 77, highestId: 0 },
       width: contextSize,
@@ -185,24 +188,25 @@ export function fakeLoader(before?: BeforeRun, loadGate: () => Promise<unknown> 
     held.push(air)
     return () => void held.splice(held.indexOf(air), 1)
   }
+  const checkpoint = (air: string): LoadedModel => {
+    const model = models.get(air) ?? fakeModel(air, before)
+    models.set(air, model)
+    return model
+  }
   return {
     held,
     get isReleased() {
       return isReleased
     },
     load: async (air) => {
-      const known = models.get(air)
-      if (known !== undefined) return known
-      await loadGate()
+      if (!models.has(air)) await loadGate()
       if (air.startsWith('broken:')) throw new Error(`${air} is broken`)
-      const model = fakeModel(air, before)
-      models.set(air, model)
-      return model
+      return checkpoint(air)
     },
-    usePart: async <T extends PartType>(_type: T, air: string): Promise<Held<LoadedParts[T]>> => {
+    usePart: async <T extends PartType>(type: T, air: string): Promise<Held<LoadedParts[T]>> => {
       await loadGate()
       if (air.startsWith('broken:')) throw new ModelError(`${air} is broken`)
-      const part = (parts.get(air) ?? fakePart(air, before)) as LoadedParts[T]
+      const part = (type === 'checkpoint' ? checkpoint(air) : (parts.get(air) ?? fakePart(air, before))) as LoadedParts[T]
       parts.set(air, part)
       return { part, release: hold(air) }
     },

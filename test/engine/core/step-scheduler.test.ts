@@ -5,7 +5,7 @@ import { RowCaps } from '../../../engine/core/row-caps.ts'
 import type { WorkPlan } from '../../../engine/core/step-plan.ts'
 import { StepScheduler } from '../../../engine/core/step-scheduler.ts'
 import type { DenoiseState, Pipeline } from '../../../engine/pipelines/pipeline.ts'
-import { fakeNoiseSchedulerRun, fakeNoiseSource, request } from './fake-model.ts'
+import { fakeNoiseSchedule, fakeNoiseSchedulerRun, fakeNoiseSource, request } from './fake-model.ts'
 
 /** A pipeline that is only asked for sizes and costs. */
 function pipelineOf(model: string, costPerUnit = 1): Pipeline {
@@ -15,6 +15,9 @@ function pipelineOf(model: string, costPerUnit = 1): Pipeline {
     latentSize: ({ width, height }) => ({ width: width / 8, height: height / 8 }),
     encodePrompts: unused, denoise: unused, decode: unused,
     prepareLatents: () => {
+      throw new Error('plans run nothing')
+    },
+    takeOver: () => {
       throw new Error('plans run nothing')
     },
   }
@@ -31,7 +34,7 @@ function stateOf(request: DecodedRequest): DenoiseState {
   const embeds = { tokens: 0, data: new Float32Array() }
   return {
     request, parts: {}, conditioning: { promptEmbeds: embeds }, run: fakeNoiseSchedulerRun(request), noise: fakeNoiseSource(0),
-    latents: new Float32Array(), evaluation: 0,
+    noiseSchedule: fakeNoiseSchedule, latents: new Float32Array(), evaluation: 0, end: request.totalSteps,
   }
 }
 

@@ -192,6 +192,35 @@ t.test('releasing closes everything, ends what waits, and gives nothing out any 
   await t.rejects(loader.load('local:a@1'), { message: /stopping/ })
 })
 
+t.test('a refiner is open beside its checkpoint, or is refused where both do not fit', async t => {
+  const registry = await openRegistry([referenceModel('sdxl-tiny'), referenceModel('sdxl-refiner-tiny')])
+  const [base, refiner] = ['local:sdxl-tiny@1', 'local:sdxl-refiner-tiny@1'] as const
+  const within = async (weightsBudgetBytes: number) => {
+    const loader = createModelLoader({ registry, runtime: new FakeRuntime(), weightsBudgetBytes })
+    const release = loader.hold(base)
+    return { loader, release, model: await loader.load(base) }
+  }
+  const roomy = await within(1e9)
+  const { part, release } = await roomy.loader.usePart('checkpoint', refiner, roomy.model)
+  t.match(part, { spec: { air: refiner, family: 'sdxlRefiner' }, added: { timeIds: 'sizesAndScore' }, textEncoders: [{ width: 16 }] })
+  t.equal(await roomy.loader.load(refiner), part, 'it is the same model whether it refines or is asked for itself')
+  release()
+
+  const both = roomy.model.byteLength + part.byteLength
+  const tight = await within(both - 1)
+  await t.rejects(tight.loader.usePart('checkpoint', refiner, tight.model), {
+    name: 'ModelError', message: /local:sdxl-refiner-tiny@1 takes .* beside the .* it is used with, more than the .*; raise the weights budget/,
+  })
+  t.same(tight.loader.loaded(), [base])
+  tight.release()
+  t.equal((await tight.loader.load(refiner)).spec.air, refiner, 'alone it fits')
+
+  const exact = await within(both)
+  const held = await exact.loader.usePart('checkpoint', refiner, exact.model)
+  t.same(exact.loader.loaded(), [base, refiner])
+  held.release()
+})
+
 /** Every output of a model's networks for one fixed input, by name. */
 async function outputsOf({ textEncoders, unet, vae, contextSize, added }: LoadedModel): Promise<Record<string, Tensor>> {
   const wave = (length: number): Float32Array => Float32Array.from({ length }, (_, index) => Math.sin(index * 0.7))
@@ -234,7 +263,7 @@ for (const model of ['sd1-tiny', 'sd2-tiny', 'sdxl-tiny', 'sdxl-refiner-tiny']) 
     t.ok(Object.keys(left).includes('out_sample') && Object.keys(left).includes('image') && Object.keys(left).includes('0 hidden_states_0'))
     t.same(Object.keys(left), Object.keys(right))
     for (const [name, { data }] of Object.entries(left)) {
-      t.same(data, right[name]?.data, name)
+      t.ok(Buffer.from((data as Float32Array).buffer).equals(Buffer.from((right[name]?.data as Float32Array).buffer)), name)
       // The check is one number a row.
       if (name !== 'image_check') t.ok(new Set(Array.from(data as Float32Array)).size > 10, `${name} is not flat`)
     }

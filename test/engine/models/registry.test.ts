@@ -7,6 +7,7 @@ import { openRegistry as openServedRegistry } from '../../../engine/index.ts'
 import { derivedAir, isAir } from '../../../engine/models/air.ts'
 import { openRegistry } from '../../../engine/models/registry.ts'
 import { rawSafetensors, readTensors, writeSafetensors, zeros } from '../weights/safetensors-writer.ts'
+import { fullSizeKeys, writeSparseCheckpoint } from './checkpoint-file.ts'
 import { referenceModel, writeSingleFile } from '../weights/single-file.ts'
 
 /** A models folder with a `models.json` of these entries, and the small SD 1.x model in `sd`. */
@@ -112,6 +113,16 @@ t.test('a path may not leave the models folder, in any spelling or by a link', a
   for (const [index, path] of paths.entries()) t.match(broken[index]?.reason, /leaves the models folder|is not there/, JSON.stringify(path))
   for (const index of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     t.match(broken[index]?.reason, /leaves the models folder, which is refused/, paths[index])
+})
+
+t.test('a published checkpoint is offered at the size it was trained at', async t => {
+  const sizes = { sd1: 512, sdxl: 1024, 'sdxl-refiner': 1024 } as const
+  for (const [family, side] of Object.entries(sizes) as [keyof typeof sizes, number][]) {
+    const path = await writeSparseCheckpoint(join(t.testdir({}), `${family}.safetensors`), await fullSizeKeys(family))
+    const { models, broken } = await openRegistry([path])
+    t.same(broken, [])
+    t.match(models, [{ type: 'checkpoint', defaults: { width: side, height: side } }], family)
+  }
 })
 
 t.test('config may not leave the models folder either, and is for single files', async t => {

@@ -5,7 +5,7 @@ import { isFiniteArray } from '../../../engine/pipelines/is-finite-array.ts'
 import type { DenoiseState } from '../../../engine/pipelines/pipeline.ts'
 import { UnetBatch } from '../../../engine/pipelines/unet-batch.ts'
 import type { NoiseSchedulerRun } from '../../../engine/schedulers/noise-scheduler.ts'
-import { fakeNoiseSource, request } from '../core/fake-model.ts'
+import { fakeNoiseSchedule, fakeNoiseSource, request } from '../core/fake-model.ts'
 
 await t.test('guidance goes from the unconditioned prediction through the conditioned one', (t) => {
   const result = guide(Float32Array.of(1, 2, -1), Float32Array.of(0.5, 2, 1), 3)
@@ -38,11 +38,12 @@ await t.test('the cache drops what was not used for longest when its bytes are s
 function state(timestep: number, latents: Float32Array): DenoiseState {
   const run: NoiseSchedulerRun = {
     timesteps: [0, timestep], initNoiseSigma: 1,
+    addNoise: () => latents,
     scaleModelInput: (sample, _evaluation, out) => sample.forEach((value, i) => (out[i] = value / 2)),
     step: () => latents,
   }
   const conditioning = { promptEmbeds: { tokens: 0, data: new Float32Array() } }
-  return { request: request('r'), parts: {}, conditioning, run, noise: fakeNoiseSource(1), latents, evaluation: 1 }
+  return { request: request('r'), parts: {}, conditioning, run, noiseSchedule: fakeNoiseSchedule, noise: fakeNoiseSource(1), latents, evaluation: 1, end: 2 }
 }
 
 await t.test('rows carry their own timestep and tokens; missing tokens are masked, whatever the buffers held before', (t) => {

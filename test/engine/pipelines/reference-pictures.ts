@@ -41,9 +41,13 @@ export async function referencePictures(folder = 'pictures'): Promise<readonly R
   return Promise.all(listed.map(async (fields, number) => {
     const id = String(number).padStart(3, '0')
     const { data, info } = await sharp(`${reference}${folder}/${id}.png`).raw().toBuffer({ resolveWithObject: true })
-    const model = airs.get(fields.model) ?? fields.model
+    const airOf = (name: string): string => airs.get(name) ?? name
+    const { refiner } = fields
     return {
-      request: { ...fields, id, model, owner: `owner ${number % 3}` },
+      request: {
+        ...fields, id, model: airOf(fields.model), owner: `owner ${number % 3}`,
+        ...(refiner && { refiner: { ...refiner, model: airOf(refiner.model) } }),
+      },
       image: { width: info.width, height: info.height, data: new Uint8Array(data) },
     }
   }))

@@ -127,6 +127,8 @@ function spec(air: string, choices: Partial<ModelSpec> = {}): ModelSpec {
 const models = [
   spec('local:test@1'),
   spec('local:sized@1', { defaults: { width: 256, height: 192, steps: 4, CFGScale: 3, scheduler: 'Euler' } }),
+  spec('local:xl@1', { family: 'sdxl' }),
+  spec('local:refiner@1', { family: 'sdxlRefiner' }),
   spec('local:lora@1', { type: ModelType.lora }),
   spec('local:vae@1', { type: ModelType.vae }),
 ]
