@@ -8,7 +8,7 @@ import { EmbedsCache } from './pipelines/embeds-cache.ts'
 import { openRuntime } from './runtime/open-runtime.ts'
 import { rowBucketsFor } from './runtime/row-buckets.ts'
 
-/** Encoded prompts kept for the next request: about 270 chunks of SD 1.5, 200 of SD 2.1. */
+/** Encoded prompts kept for the next request: about 270 chunks of SD 1.5, 200 of SD 2.1, 100 of SDXL. */
 const embedsCacheBytes = 64 * 2 ** 20
 
 /** Puts an engine together: the runtime of its device, the loader of its models, the step loop over both, and the decoding of pictures before it. */
