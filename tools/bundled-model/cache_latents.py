@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from common import autocast, device, launch, load, save, seed_all, work_path
+from common import as_floats, autocast, device, launch, load, save, seed_all, work_path
 from train_text_encoder import LENGTH, load_tokenizer, token_ids
 from train_vae import build_vae
 from world.captions import caption
@@ -40,9 +40,8 @@ def load_vae():
 @torch.no_grad()
 def latents_of(vae, pictures):
     """Mean latents of uint8 pictures."""
-    x = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).to(device()).float().div_(127.5).sub_(1)
     with autocast():
-        return vae.encode(x).latent_dist.mean.half().cpu()
+        return vae.encode(as_floats(torch.from_numpy(np.stack(pictures)))).latent_dist.mean.half().cpu()
 
 
 def size_of(shard, native_only):

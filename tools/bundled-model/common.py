@@ -29,6 +29,11 @@ def autocast():
     return torch.autocast(device().type, dtype=torch.bfloat16)
 
 
+def as_floats(pictures):
+    """uint8 pictures (count × height × width × 3) as the networks take them, on the device."""
+    return pictures.to(device()).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
 def launch(train, processes, *args, everywhere=False):
     """Run train(rank, world, *args) in one-thread processes on a CPU, in this process on a GPU.
 

@@ -16,7 +16,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 from PIL import Image
 
-from common import Clock, Ema, autocast, average_gradients, broadcast_from_first, device, endless, launch, load, save, seed_all
+from common import (Clock, Ema, as_floats, autocast, average_gradients, broadcast_from_first, device, endless, launch, load,
+                    save, seed_all)
 from optimizer import Pair, warm_then_cool
 from world.draw import draw
 from world.labels import HEADS, labels
@@ -68,9 +69,8 @@ class Detector(nn.Module):
 
 
 def as_input(pictures):
-    """uint8 pictures of any sizes as the detector's input, a float tensor on the CPU."""
-    small = [np.asarray(Image.fromarray(p).resize((INPUT, INPUT), Image.BOX)) for p in pictures]
-    return torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    """uint8 pictures of any sizes in the detector's size, as a uint8 tensor on the CPU."""
+    return torch.from_numpy(np.stack([np.asarray(Image.fromarray(p).resize((INPUT, INPUT), Image.BOX)) for p in pictures]))
 
 
 def targets_of(scenes):
@@ -119,23 +119,28 @@ def spoil(x, regions):
 
 
 class Drawn:
-    """Drawings used a few times each, since drawing costs more than learning."""
+    """Drawings used a few times each, since drawing costs more than learning: a ring of the latest ones."""
 
     def __init__(self, size, rank):
         self.fresh = endless(partial(drawings, count=max(4, size // (REUSE + 1))), 61 + 100 * rank)
-        self.size, self.kept = size, None
+        self.size, self.ring, self.count = size, None, 0
 
     def batch(self):
         """New drawings, filled up with earlier ones."""
         fresh = next(self.fresh)
-        self.kept = fresh if self.kept is None else [torch.cat(pair)[-KEPT:] for pair in zip(self.kept, fresh)]
-        old = torch.randint(len(self.kept[0]), (self.size - len(fresh[0]),), device=device())
-        return [torch.cat([new, kept[old]]) for new, kept in zip(fresh, self.kept)]
+        if self.ring is None:
+            self.ring = [part.new_empty((KEPT, *part.shape[1:])) for part in fresh]
+        at = (self.count + torch.arange(len(fresh[0]), device=device())) % KEPT
+        self.count += len(at)
+        for kept, new in zip(self.ring, fresh):
+            kept[at] = new
+        old = torch.randint(min(self.count, KEPT), (self.size - len(at),), device=device())
+        return [torch.cat([new, kept[old]]) for new, kept in zip(fresh, self.ring)]
 
 
 def loss_of(model, x, whole, regions):
     """Loss of good drawings, and of a quarter of them spoilt."""
-    quarter = len(x) // 4
+    x, quarter = as_floats(x), len(x) // 4
     with autocast():
         views, objects = model(torch.cat([soften(x), soften(spoil(x[-quarter:], regions[-quarter:]))]))
     loss = sum(F.cross_entropy(views[name][:len(x)].float(), whole[:, i]) for i, name in enumerate(GLOBAL))
@@ -156,7 +161,7 @@ def read(detector, pictures, scenes):
     Kind and colour hold when every object's do.
     """
     whole, regions = (t.to(device()) for t in targets_of(scenes))
-    views, objects = detector(as_input(pictures).to(device()))
+    views, objects = detector(as_floats(as_input(pictures)))
     there = regions[:, :, 2] == 1
     found = {name: views[name].argmax(1) == whole[:, i] for i, name in enumerate(GLOBAL)}
     for i, name in enumerate(("kind", "colour")):
@@ -184,6 +189,7 @@ def train(rank, world, options):
         step += 1
         if rank == 0 and step % 50 == 0:
             print(step, f"{share:.2f} loss {loss.item():.3f}", flush=True)
+            save(ema.state, "detector.pt")
     if rank == 0:
         model.load_state_dict(ema.state)
         save(model.state_dict(), "detector.pt")
@@ -201,7 +207,7 @@ def report(model):
         rights.append(read(model, pictures, scenes))
         regions = targets_of(scenes)[1].to(device())
         with torch.no_grad():
-            spoilt = model(soften(spoil(as_input(pictures).to(device()), regions)))[1]["junk"][:, :, 0]
+            spoilt = model(soften(spoil(as_floats(as_input(pictures)), regions)))[1]["junk"][:, :, 0]
         junk.append(((spoilt > 0) & (regions[:, :, 2] == 1)).any(1).cpu())
     right = {name: torch.cat([r[name] for r in rights]) for name in rights[0]}
     everything = torch.stack(list(right.values())).all(0)

@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from common import Clock, Ema, average_gradients, broadcast_from_first, device, endless, launch, load, save, seed_all, work_path
+from common import (Clock, Ema, average_gradients, broadcast_from_first, device, endless, launch, load, save, seed_all,
+                    work_path)
 from optimizer import Pair, warm_then_cool
 from world.captions import caption
 from world.labels import HEADS, PLACES, labels, places
@@ -140,9 +141,8 @@ def train(rank, world, options):
         model.load_state_dict(ema.state)
         model.eval()
         with torch.no_grad():
-            rights = [terms(model, *(part.to(device()) for part in batch_of(random, tokenizer, size, LENGTH, True)))[1].item()
-                      for size in [min(256, HELD_OUT)] * -(-HELD_OUT // 256)]
-        print(f"held-out captions, everything right: {sum(rights) / len(rights):.4f} of {HELD_OUT}")
+            held_out = [part.to(device()) for part in batch_of(random, tokenizer, HELD_OUT, LENGTH, True)]
+            print(f"held-out captions, everything right: {terms(model, *held_out)[1].item():.4f} of {HELD_OUT}")
         save(model.state_dict(), "text.pt")
         save(model.encoder.state_dict(), "text-final.pt")
 

@@ -9,6 +9,8 @@ and the share of the time already used.
 """
 
 import argparse
+import glob
+import os
 import random as randoms
 import time
 
@@ -16,10 +18,11 @@ import torch
 import torch.nn.functional as F
 from diffusers import DDIMScheduler
 
-from common import Clock, Ema, autocast, average_gradients, broadcast_from_first, device, launch, load, save, seed_all
+from common import (Clock, Ema, autocast, average_gradients, broadcast_from_first, device, launch, load, save, seed_all,
+                    work_path)
 from latent_store import NATIVE, LatentStore
 from optimizer import Pair, warm_then_cool
-from train_text_encoder import load_text_encoder, load_tokenizer, token_ids
+from train_text_encoder import LENGTH, WIDTH, load_text_encoder, load_tokenizer, token_ids
 from unet import SCHEDULE, SHAPE, build_unet, load_unet, save_weights
 
 REFRESH_SECONDS = {"cpu": 240, "cuda": 30}
@@ -35,9 +38,8 @@ def timestep_weights(alphas):
 class Denoising:
     """The loss: mean squared error of v = √ᾱ·noise − √(1−ᾱ)·latents (Salimans and Ho, 2022)."""
 
-    def __init__(self, unet, text, empty, compiled):
-        self.unet, self.text, self.empty = unet, text, empty
-        self.native = torch.compile(unet, dynamic=False) if compiled else unet
+    def __init__(self, unet, native, text, empty):
+        self.unet, self.native, self.text, self.empty = unet, native, text, empty
         self.alphas = DDIMScheduler(**SCHEDULE).alphas_cumprod.to(device())
         self.weights = timestep_weights(self.alphas)
 
@@ -57,6 +59,28 @@ class Denoising:
         return F.mse_loss(v.float(), a.sqrt() * noise - (1 - a).sqrt() * latents)
 
 
+def compiled(unet, batch):
+    """The denoiser compiled for this many native pictures, by a first run through it."""
+    began, faster = time.time(), torch.compile(unet, dynamic=False)
+    latents = torch.randn(batch, 4, NATIVE[1] // 8, NATIVE[0] // 8, device=device())
+    steps = torch.zeros(batch, dtype=torch.long, device=device())
+    states = torch.randn(batch, LENGTH, WIDTH, device=device())
+    with autocast():
+        v = faster(latents, steps, states, return_dict=False)[0]
+    v.float().square().mean().backward()
+    unet.zero_grad(set_to_none=True)
+    print(f"compiled in {time.time() - began:.0f} s", flush=True)
+    return faster
+
+
+def wait_for_data(sets):
+    """Wait for the text encoder and the first latents, which may still be in the making."""
+    native = "{}x{}".format(*NATIVE)
+    while not (os.path.exists(work_path("text-final.pt"))
+               and any(glob.glob(work_path(f"latents-{name}-{native}-*.pt")) for name in sets)):
+        time.sleep(1)
+
+
 def start(options):
     """The denoiser, its shape, and the state to go on from, if any."""
     state = load("unet.pt", missing_ok=True) if options.resume else None
@@ -71,11 +95,13 @@ def start(options):
 
 
 def train(rank, world, options):
-    tokenizer = load_tokenizer()
     unet, shape, state = start(options)
     unet = unet.to(device())
     if device().type == "cuda":
         unet = unet.to(memory_format=torch.channels_last)
+    native = compiled(unet, options.batch) if options.compile else unet
+    wait_for_data(options.sets.split(","))
+    tokenizer = load_tokenizer()
     broadcast_from_first(unet, world)
     optimizer, ema, step, used = Pair(unet, options.muon, options.adam), Ema(unet, options.horizon), 0, 0.0
     if state:
@@ -86,7 +112,7 @@ def train(rank, world, options):
     seed_all(47 + step, rank)
     sizes = randoms.Random(step)
     empty = token_ids(tokenizer, [""]).long().to(device())
-    denoising = Denoising(unet, load_text_encoder(tokenizer), empty, options.compile)
+    denoising = Denoising(unet, native, load_text_encoder(tokenizer), empty)
     store = LatentStore(options.sets.split(","))
     clock, began, shown, seen, tick = Clock(options.minutes, world), step, None, 0, time.time()
     clock.start -= used * 60
@@ -134,7 +160,7 @@ def main(arguments=None):
     """Run with these arguments, by default the command line's."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=70, help="in all, with what came before a --resume")
-    parser.add_argument("--batch", type=int, default=24, help="256×256 pictures a process; of other sizes what costs the same")
+    parser.add_argument("--batch", type=int, default=24, help="256×256 pictures a process, or what costs the same")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--widths", default=",".join(map(str, SHAPE["block_out_channels"])), help="of a new denoiser")
     parser.add_argument("--layers", type=int, default=SHAPE["layers_per_block"], help="a block, of a new denoiser")

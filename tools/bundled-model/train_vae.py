@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
-from common import (Clock, Ema, autocast, average_gradients, broadcast_from_first, device, endless, launch, load,
+from common import (Clock, Ema, as_floats, autocast, average_gradients, broadcast_from_first, device, endless, launch, load,
                     save, seed_all)
 from optimizer import Pair, warm_then_cool
 from world.draw import draw
@@ -48,11 +48,6 @@ def pictures(random, count, size=256):
         x, y = (random.randrange(0, 257 - size, 8) for _ in range(2))
         out[i] = draw(sample_scene(random, MIX), random, look)[y:y + size, x:x + size]
     return (torch.from_numpy(out),)
-
-
-def as_floats(pictures):
-    """uint8 pictures as the autoencoder takes them."""
-    return pictures.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 class Trained(torch.nn.Module):
@@ -107,7 +102,7 @@ def losses(model, x):
 def fold_whitening(vae, random):
     """Make the latents exactly white by changing quant_conv, and post_quant_conv by the inverse."""
     vae.eval()
-    z = torch.cat([vae.encode(as_floats(pictures(random, 16)[0].to(device()))).latent_dist.mean
+    z = torch.cat([vae.encode(as_floats(pictures(random, 16)[0])).latent_dist.mean
                    for _ in range(WHITEN_WITH // 16)])
     flat = z.double().permute(1, 0, 2, 3).reshape(4, -1)
     mean = flat.mean(1)
