@@ -6,6 +6,7 @@ import { createModelLoader } from './models/loader.ts'
 import { createPipeline } from './pipelines/create-pipeline.ts'
 import { EmbedsCache } from './pipelines/embeds-cache.ts'
 import { openRuntime } from './runtime/open-runtime.ts'
+import { rankRounding } from './runtime/rank-buckets.ts'
 import { rowBucketsFor } from './runtime/row-buckets.ts'
 
 /** Encoded prompts kept for the next request: about 270 chunks of SD 1.5, 200 of SD 2.1, 100 of SDXL. */
@@ -16,13 +17,14 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { device, threads, registry, weightsBudgetBytes, maxRows, onRun } = options
   const rowBuckets = rowBucketsFor(device, maxRows)
   const runtime = await openRuntime(device, { threads, rowBuckets })
+  const roundRank = rankRounding(device)
   const cache = new EmbedsCache(embedsCacheBytes)
   const stepLoop = new StepLoopEngine({
     device,
     maxRows,
     ...(rowBuckets.length > 0 && { warmUpRows: rowBuckets }),
     loader: createModelLoader({ registry, runtime, weightsBudgetBytes }),
-    createPipeline: (model) => createPipeline(model, { cache, onRun, nowMs: () => performance.now() }),
+    createPipeline: (model) => createPipeline(model, { cache, onRun, roundRank, nowMs: () => performance.now() }),
   })
   return new DecodingEngine(stepLoop, createRequestDecoder())
 }

@@ -27,7 +27,7 @@ export async function measureEngineOverhead({ crowds, maxRows, steps, warmUpStep
       device: { type: 'cpu' },
       maxRows,
       loader: createModelLoader({ registry, runtime: instantRuntime(), weightsBudgetBytes: Number.MAX_SAFE_INTEGER }),
-      createPipeline: model => createPipeline(model, { cache, onRun: runner.onRun, nowMs: () => performance.now() }),
+      createPipeline: model => createPipeline(model, { cache, onRun: runner.onRun, nowMs: () => performance.now(), roundRank: rank => rank }),
     })
     const wanted = warmUpSteps + steps
     const requests = Array.from({ length: crowd }, (_, number) => requestOf(number, air, { width, height, totalSteps: wanted + 2 }, 7.5))

@@ -100,7 +100,7 @@ function controlNetMaps(
   graph: GraphBuilder, layers: Layers, inputs: UnetInputs, settings: ControlNetConfig, weights: WeightSource, index: number,
 ): readonly FeatureMap[] {
   return graph.within(`control_net_${index}`, () => {
-    const parts = unetParts(graph, layers, new NetworkWeights(weights), settings, inputs)
+    const parts = unetParts(graph, layers, new NetworkWeights(weights, '', `control_${index}.`), settings, inputs)
     const guide = graph.input(`control_guide_${index}`, 'uint8', ['rows', 'height', 'width', GUIDE_CHANNELS])
     const input = inputConv(parts, layers.features(leadingChannels(graph, inputs, settings.inChannels), settings.inChannels))
     const { map, skips } = downPath(parts, layers.add(input, guideEmbedding(parts, guideFeatures(graph, layers, guide, settings))))

@@ -5,15 +5,18 @@ import type { WeightRef, WeightSource } from '../weights/weight-source.ts'
 export class NetworkWeights {
   readonly #source: WeightSource
   readonly #prefix: string
+  readonly #owner: string
 
-  constructor(source: WeightSource, prefix = '') {
+  /** @param owner stands before the names of the layers, where a graph has networks with layers of the same names */
+  constructor(source: WeightSource, prefix = '', owner = '') {
     this.#source = source
     this.#prefix = prefix
+    this.#owner = owner
   }
 
   /** The weights of a part of this part. */
   at(name: string): NetworkWeights {
-    return new NetworkWeights(this.#source, `${this.#prefix}${name}.`)
+    return new NetworkWeights(this.#source, `${this.#prefix}${name}.`, this.#owner)
   }
 
   tensor(name: string, shape: readonly number[]): WeightRef {
@@ -26,12 +29,12 @@ export class NetworkWeights {
 
   /** A linear layer without bias. */
   matrix(name: string, inputs: number, outputs: number): LinearWeights {
-    return { name: this.#prefix + name, weight: this.tensor(`${name}.weight`, [outputs, inputs]) }
+    return { name: this.#layer(name), weight: this.tensor(`${name}.weight`, [outputs, inputs]) }
   }
 
   conv(name: string, inputs: number, outputs: number, kernel: number): Required<ConvWeights> {
     const [weight, bias] = [this.tensor(`${name}.weight`, [outputs, inputs, kernel, kernel]), this.tensor(`${name}.bias`, [outputs])]
-    return { name: this.#prefix + name, weight, bias }
+    return { name: this.#layer(name), weight, bias }
   }
 
   /** A convolution without bias, of any kernel, for a layer that takes all pixels under it as one vector. */
@@ -41,5 +44,9 @@ export class NetworkWeights {
 
   norm(name: string, width: number): NormWeights {
     return { weight: this.tensor(`${name}.weight`, [width]), bias: this.tensor(`${name}.bias`, [width]) }
+  }
+
+  #layer(name: string): string {
+    return this.#owner + this.#prefix + name
   }
 }

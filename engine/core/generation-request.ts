@@ -31,6 +31,8 @@ export interface GenerationRequest<Image = EncodedImage> {
   readonly clipSkip: number
   /** AIR of a VAE to use in place of the checkpoint's own. */
   readonly vae?: string
+  /** Added to the checkpoint's networks, all at once. */
+  readonly loras?: readonly LoraUse[]
   /** 0 to 2^53-1. Noise depends on its low 32 bits only, as in PyTorch's CPU generator. */
   readonly seed: number
   /** Another checkpoint that takes the last steps over. */
@@ -45,6 +47,14 @@ export interface RefinerUse {
   readonly model: string
   /** Its first step, counted from 1: from 2 to the request's `totalSteps`. */
   readonly startStep: number
+}
+
+/** A LoRA that a request takes, and how strongly. */
+export interface LoraUse {
+  /** AIR of the LoRA. */
+  readonly model: string
+  /** -4 to 4; negative for the opposite. */
+  readonly weight: number
 }
 
 /** A request as the step loop takes it: its pictures decoded. */

@@ -1,6 +1,6 @@
 import { EngineError } from '../engine-error.ts'
 import type { Held, LoadedModel, LoadedParts, ModelLoader, PartType } from '../models/loaded-model.ts'
-import type { RequestParts } from '../pipelines/pipeline.ts'
+import type { LoraPart, RequestParts } from '../pipelines/pipeline.ts'
 import { ModelError } from '../models/model-error.ts'
 import type { DecodedRequest } from './generation-request.ts'
 
@@ -21,7 +21,11 @@ export async function loadParts(loader: ModelLoader, base: LoadedModel, request:
   try {
     const vae = request.vae === undefined ? undefined : await use('vae', 'vae', request.vae)
     const refiner = request.refiner && (await use('refiner', 'checkpoint', request.refiner.model))
-    return { part: { ...(vae && { vae }), ...(refiner && { refiner }) }, release }
+    const loras: LoraPart[] = []
+    for (const [index, { model: air, weight }] of (request.loras ?? []).entries()) {
+      loras.push({ air, weight, lora: await use(`loras[${index}].model`, 'lora', air) })
+    }
+    return { part: { ...(vae && { vae }), ...(refiner && { refiner }), ...(loras.length > 0 && { loras }) }, release }
   } catch (error) {
     release()
     throw error

@@ -34,7 +34,7 @@ export function createCpuFeatureLayers(context: LayerContext, tokenLayers: Token
       const inputs = [map.value(), computedWeight(context, weight), ...(bias ? [computedWeight(context, bias)] : [])]
       const output = graph.node('Conv', inputs, { attributes: convAttributes(kernel, stride) })
       if (!context.takesLora(name)) return feature(output, out)
-      return feature(addConvLora(context, name, { inputs: map.channels, outputs: out, kernel }, output, loraConv(map, kernel, stride)), out)
+      return feature(addConvLora(context, { name, inputs: map.channels, outputs: out, kernel }, output, loraConv(map, kernel, stride)), out)
     },
 
     groupNorm(map, { weight, bias }, { groups, epsilon, silu }) {

@@ -81,7 +81,7 @@ export function createCudaFeatureLayers(context: LayerContext, tokenLayers: Toke
       }
       const output = conv(computedWeight(context, weight), bias && computedWeight(context, bias))
       if (!context.takesLora(name)) return feature(output, out)
-      return feature(addConvLora(context, name, { inputs: map.channels, outputs: out, kernel }, output, {
+      return feature(addConvLora(context, { name, inputs: map.channels, outputs: out, kernel }, output, {
         narrow(down, scale) {
           const narrow = conv(kernel === 1 ? graph.node('Unsqueeze', [down, graph.integers(2, 3)]) : down)
           return graph.node('Mul', [narrow, graph.node('Unsqueeze', [scale, graph.integers(1)])])

@@ -3,8 +3,11 @@ import { parseClipTextConfig } from '../architectures/clip-text-config.ts'
 import { parseUnetConfig } from '../architectures/unet-config.ts'
 import { buildUnet } from '../architectures/unet.ts'
 import { parseVaeConfig } from '../architectures/vae-config.ts'
+import { layersWithLora } from '../graph/create-layers.ts'
+import type { LayersFactory } from '../graph/create-layers.ts'
 import type { Lowering, ModelGraph } from '../graph/model-graph.ts'
 import { COMPONENT_LABELS, textEncodersOf } from '../weights/component-names.ts'
+import type { LoraComponent } from '../weights/lora-modules.ts'
 import type { TensorSource } from '../weights/tensor-source.ts'
 import { addedInputsOf } from './added-inputs.ts'
 import { FAMILY_TEXT_ENCODERS } from './family-text-encoders.ts'
@@ -23,19 +26,24 @@ export interface CompiledCheckpoint {
   readonly vae: CompiledModel<LoadedVae>
 }
 
+/** Whether a layer of a component gets inputs for LoRAs. */
+export type LoraChoice = (component: LoraComponent, layer: string) => boolean
+
 /**
  * Compiles a checkpoint's components to graphs. Throws a ModelError, WeightError or ConfigError when a tensor is missing or
  * of another shape, when a configuration asks for what cannot be computed, or when tensors are left that nothing uses:
  * those mean that the configuration and the weights do not belong together.
  */
-export function compileCheckpoint(checkpoint: Checkpoint, lowering: Lowering): CompiledCheckpoint {
+export function compileCheckpoint(checkpoint: Checkpoint, lowering: Lowering, takesLora: LoraChoice = () => false): CompiledCheckpoint {
   checkFit(checkpoint)
   const { family, configs, weights, strangers } = checkpoint
+  const layersOf = (component: LoraComponent): LayersFactory => layersWithLora(layer => takesLora(component, layer))
   const graphs = {
     textEncoders: textEncodersOf(configs).map(([component, config]) => {
-      return buildClipText(config, weights[component] as TensorSource, lowering, undefined, FAMILY_TEXT_ENCODERS[family][component])
+      const role = FAMILY_TEXT_ENCODERS[family][component]
+      return buildClipText(config, weights[component] as TensorSource, lowering, layersOf(component), role)
     }),
-    unet: buildUnet(configs.unet, weights.unet, lowering),
+    unet: buildUnet(configs.unet, weights.unet, lowering, layersOf('unet')),
     vae: compileVae(configs.vae, weights.vae, lowering),
   }
   refuseUnused([...Object.values(weights).flatMap(source => source.unused()), ...strangers])

@@ -6,7 +6,7 @@ const KINDS: readonly (readonly [ModelType, RegExp])[] = [
   [ModelType.checkpoint, /^(model\.diffusion_model|cond_stage_model|conditioner\.embedders)\./],
   [
     ModelType.lora,
-    /^lora_(unet|te\d?)_|\.lora_(A|B|down|up)\.|\.(lora_down|lora_up|lora_A|lora_B|hada_w1_a|lokr_w1|lokr_w1_a)(\.|$)|\.lora\.(down|up)\./,
+    /^lora_(unet|te\d?)_|\.lora_(A|B|down|up)\.|\.(lora_down|lora_up|lora_A|lora_B|hada_w1_a|lokr_w1|lokr_w1_a)(\.|$)|[._]lora\.(down|up)\.|\.lora_linear_layer\./,
   ],
   [ModelType.controlNet, /^control_model\.|^(controlnet_cond_embedding|controlnet_down_blocks|controlnet_mid_block)\.|^input_hint_block\./],
   [ModelType.ipAdapter, /^(image_proj|ip_adapter)\./],

@@ -1,47 +1,50 @@
 import { parseClipTextConfig } from '../architectures/clip-text-config.ts'
 import { parseUnetConfig } from '../architectures/unet-config.ts'
 import { parseVaeConfig } from '../architectures/vae-config.ts'
-import type { Lowering } from '../graph/model-graph.ts'
+import { loraInputsOf } from '../graph/lora-inputs.ts'
+import type { ModelGraph } from '../graph/model-graph.ts'
 import type { ModelSession, Runtime } from '../runtime/model-session.ts'
 import { addedInputsOf } from './added-inputs.ts'
 import { textEncodersOf } from '../weights/component-names.ts'
 import type { WeightComponent } from '../weights/component-names.ts'
 import { compileCheckpoint } from './compile-checkpoint.ts'
 import { loweringOf, openCompiled } from './compiled-model.ts'
-import type { CompiledModel } from './compiled-model.ts'
 import { heldBytes } from './held-bytes.ts'
 import type { LoadedModel, LoadedTextEncoder, TokenizerFiles } from './loaded-model.ts'
-import type { ModelSpec } from './model-spec.ts'
+import { prepareForLoras } from './lora-layers.ts'
+import type { ModelRegistry, ModelSpec } from './model-spec.ts'
 import { openCheckpoint } from './open-checkpoint.ts'
 import type { Checkpoint } from './open-checkpoint.ts'
 import type { OpenModel } from './weights-budget.ts'
 
 /**
  * Compiles a checkpoint and opens its networks on a device.
+ * @param registry whose LoRAs the networks are to be ready for
  * @param makeRoom awaited before the networks are opened, with the bytes that they will hold
  */
 export async function loadCheckpoint(
   spec: ModelSpec,
   runtime: Runtime,
+  registry: Pick<ModelRegistry, 'models'>,
   makeRoom: (bytes: number) => Promise<void>,
 ): Promise<OpenModel<LoadedModel>> {
-  return openCompiled(spec, await checkpointModel(spec, loweringOf(runtime)), runtime, makeRoom)
-}
-
-/** Compiles a checkpoint. */
-export async function checkpointModel(spec: ModelSpec, lowering: Lowering): Promise<CompiledModel<LoadedModel>> {
   const checkpoint = await openCheckpoint(spec.path, spec.configPath)
-  const { unet, textEncoders, vae } = compileCheckpoint(checkpoint, lowering)
+  const lowering = loweringOf(runtime)
+  const lora = await prepareForLoras(checkpoint, registry)
+  const { unet, textEncoders, vae } = compileCheckpoint(checkpoint, lowering, lora.takesLora)
   const byteLength = Object.entries(checkpoint.weights).reduce((sum, [component, source]) => {
     return sum + heldBytes(component as WeightComponent, source.used(), lowering)
   }, 0)
   const texts = describeTextEncoders(checkpoint)
   const assemble = (sessions: readonly ModelSession[]): LoadedModel => {
-    const encoders = texts.map((text, index) => ({ ...text, session: sessions[index] as ModelSession }))
+    const encoders = texts.map((text, index) => {
+      return { ...text, session: sessions[index] as ModelSession, loraInputs: loraInputsOf((textEncoders[index] as ModelGraph).inputs) }
+    })
     const own = { unet: sessions[texts.length] as ModelSession, vae: vae.assemble(sessions.slice(texts.length + 1)) }
-    return { spec, ...describe(checkpoint), textEncoders: encoders, ...own, byteLength }
+    const loras = { loraInputs: loraInputsOf(unet.inputs), loraTargets: lora.targets }
+    return { spec, ...describe(checkpoint), textEncoders: encoders, ...own, ...loras, byteLength }
   }
-  return { byteLength, graphs: [...textEncoders, unet, ...vae.graphs], assemble }
+  return openCompiled(spec, { byteLength, graphs: [...textEncoders, unet, ...vae.graphs], assemble }, runtime, makeRoom)
 }
 
 function describe({
@@ -55,8 +58,8 @@ function describe({
   return { noiseSchedule, zerosEmptyPrompt, contextSize: contextWidth, ...(added && { added }), latentChannels, latentFactor }
 }
 
-function describeTextEncoders({ configs, tokenizers }: Checkpoint): readonly Omit<LoadedTextEncoder, 'session'>[] {
+function describeTextEncoders({ configs, tokenizers }: Checkpoint): readonly Omit<LoadedTextEncoder, 'session' | 'loraInputs'>[] {
   return textEncodersOf(configs).map(([component, config]) => {
-    return { tokenizer: tokenizers[component] as TokenizerFiles, width: parseClipTextConfig(config).width }
+    return { component, tokenizer: tokenizers[component] as TokenizerFiles, width: parseClipTextConfig(config).width }
   })
 }

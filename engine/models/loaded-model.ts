@@ -1,6 +1,11 @@
+import type { LoraInputs } from '../graph/lora-inputs.ts'
 import type { ModelSession } from '../runtime/model-session.ts'
 import type { NoiseScheduleConfig } from '../schedulers/noise-scheduler.ts'
+import type { TextEncoderComponent } from '../weights/component-names.ts'
+import type { LoraTargets } from './lora-targets.ts'
 import type { ModelSpec } from './model-spec.ts'
+
+export type { LoraInputs } from '../graph/lora-inputs.ts'
 
 /** What the text encoder's tokenizer folder says; the prompts folder turns it into a tokenizer. */
 export interface TokenizerFiles {
@@ -16,6 +21,7 @@ export interface TokenizerFiles {
 
 /** A text encoder that is open on a device, and the tokenizer of its prompts. */
 export interface LoadedTextEncoder {
+  readonly component: TextEncoderComponent
   readonly tokenizer: TokenizerFiles
   /** Width of its states. */
   readonly width: number
@@ -26,6 +32,8 @@ export interface LoadedTextEncoder {
    * SDXL's second one also → `text_embeds` float32 [rows, added.textEmbedsSize].
    */
   readonly session: ModelSession
+  /** Inputs of the layers that LoRAs can add to. */
+  readonly loraInputs: readonly LoraInputs[]
 }
 
 /** What a UNet is told besides the timestep and the prompt's states, one vector of each a row (SDXL). */
@@ -74,10 +82,38 @@ export interface LoadedModel {
    * → `out_sample` float32 [rows, channels, h, w].
    */
   readonly unet: ModelSession
+  /** Inputs of the UNet's layers that LoRAs can add to. */
+  readonly loraInputs: readonly LoraInputs[]
+  /** The layers that LoRAs may name; none where the models folders have no LoRA. */
+  readonly loraTargets: LoraTargets
   /** Its own; a request may name another. */
   readonly vae: LoadedVae
   /** Bytes of weights the open sessions hold, for the loader's budget. */
   readonly byteLength: number
+}
+
+/** What a LoRA adds to a layer: up · down. */
+export interface LoraFactors {
+  readonly rank: number
+  /** [rank, inputs] or [rank, inputs, kernel, kernel]. */
+  readonly down: Float32Array
+  /** [rank, outputs]; all that it is to be multiplied by but a request's weight is in it. */
+  readonly up: Float32Array
+}
+
+/** What a LoRA adds to one network. */
+export interface NetworkLora {
+  /** By layer. */
+  readonly layers: ReadonlyMap<string, LoraFactors>
+  /** The largest of any layer; 0 without layers. */
+  readonly rank: number
+}
+
+/** A LoRA in memory, sorted by the layers of a checkpoint that it fits. */
+export interface LoadedLora {
+  readonly unet: NetworkLora
+  /** One for each text encoder of the checkpoint. */
+  readonly textEncoders: readonly NetworkLora[]
 }
 
 /** What a request may use beside its checkpoint, by the type of its model. */
@@ -85,6 +121,7 @@ export interface LoadedParts {
   /** One that takes the last steps over. */
   readonly checkpoint: LoadedModel
   readonly vae: LoadedVae
+  readonly lora: LoadedLora
 }
 export type PartType = keyof LoadedParts
 

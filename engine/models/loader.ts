@@ -46,7 +46,7 @@ class BudgetedLoader implements ModelLoader {
 
   async load(air: string): Promise<LoadedModel> {
     const spec = this.#specOf(air, ModelType.checkpoint)
-    return this.#load(spec, airKey(air), [], makeRoom => loadCheckpoint(spec, this.#runtime, makeRoom))
+    return this.#load(spec, airKey(air), [], makeRoom => loadCheckpoint(spec, this.#runtime, this.#registry, makeRoom))
   }
 
   async usePart<T extends PartType>(type: T, air: string, base: LoadedModel, beside: readonly string[] = []): Promise<Held<LoadedParts[T]>> {
@@ -54,7 +54,7 @@ class BudgetedLoader implements ModelLoader {
     const key = partKey(type, spec, base)
     const release = this.#budget.hold(key)
     try {
-      const part = await this.#load(spec, key, [base.spec.air, ...beside], makeRoom => loadPart(type, spec, base, this.#runtime, makeRoom))
+      const part = await this.#load(spec, key, [base.spec.air, ...beside], makeRoom => loadPart(type, spec, { base, makeRoom, runtime: this.#runtime, registry: this.#registry }))
       return { part, release }
     } catch (error) {
       release()

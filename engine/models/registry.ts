@@ -9,6 +9,7 @@ import { folderKind } from './folder-kind.ts'
 import { findEntries } from './find-entries.ts'
 import type { FoundEntry } from './find-entries.ts'
 import { insideFolder } from './inside-folder.ts'
+import { openLora } from './lora-layers.ts'
 import { ModelError } from './model-error.ts'
 import { modelFailure } from './model-failure.ts'
 import { ModelType } from './model-spec.ts'
@@ -113,4 +114,5 @@ async function checkPart(spec: ModelSpec): Promise<void> {
     throw new ModelError(`a ${type} is one .safetensors file, not a folder`)
   }
   if (type === ModelType.vae) await vaeModel(spec, undefined, 'cpu')
+  if (type === ModelType.lora) await openLora(path)
 }

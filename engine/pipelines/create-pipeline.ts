@@ -15,10 +15,12 @@ export interface PipelineOptions {
   readonly onRun?: ((report: RunReport) => void) | undefined
   /** Monotonic clock. */
   readonly nowMs: () => number
+  /** To a rank of LoRAs that the device is run with. */
+  readonly roundRank: (rank: number) => number
 }
 
 /** Makes the pipeline of a model's family; SD 1.x and SD 2.x take the same stages. */
-export function createPipeline(model: LoadedModel, { cache, onRun, nowMs }: PipelineOptions): Pipeline {
+export function createPipeline(model: LoadedModel, { cache, onRun, nowMs, roundRank }: PipelineOptions): Pipeline {
   return new StableDiffusionPipeline({
     model,
     cache,
@@ -26,5 +28,6 @@ export function createPipeline(model: LoadedModel, { cache, onRun, nowMs }: Pipe
     runNetwork: createNetworkRunner(model.spec.air, onRun, nowMs),
     createNoiseSchedulerRun: startNoiseScheduler,
     createNoiseSource,
+    roundRank,
   })
 }

@@ -1,5 +1,5 @@
 import type { DecodedRequest, RgbImage } from '../core/generation-request.ts'
-import type { LoadedModel, LoadedVae } from '../models/loaded-model.ts'
+import type { LoadedLora, LoadedModel, LoadedVae } from '../models/loaded-model.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
 
 /** What a request uses beside its checkpoint, loaded. */
@@ -8,6 +8,14 @@ export interface RequestParts {
   readonly vae?: LoadedVae
   /** The checkpoint that takes the last steps over. */
   readonly refiner?: LoadedModel
+  readonly loras?: readonly LoraPart[]
+}
+
+/** A LoRA that a request takes, loaded. */
+export interface LoraPart {
+  readonly air: string
+  readonly lora: LoadedLora
+  readonly weight: number
 }
 
 /** A request and all it needs. */

@@ -4,9 +4,13 @@ import type { LoadedModel, LoadedTextEncoder } from '../models/loaded-model.ts'
 import type { PromptTokenizer } from '../prompts/prompt-tokenizer.ts'
 import type { ChunkEmbeds, EmbedsCache } from './embeds-cache.ts'
 import { hasGuidance } from './has-guidance.ts'
+import { LoraFeeds } from './lora-feeds.ts'
+import { textLoras } from './lora-uses.ts'
+import type { NetworkLoraUse } from './lora-uses.ts'
 import type { NetworkRunner } from './network-runner.ts'
 import { outputData } from './output-data.ts'
 import type { Conditioning, PreparedRequest, PromptEmbeds } from './pipeline.ts'
+import { groupRows } from './row-groups.ts'
 import { timeIds } from './time-ids.ts'
 
 /** What a prompt encoder works with. */
@@ -16,16 +20,19 @@ export interface PromptEncoderOptions {
   readonly tokenizers: readonly Pick<PromptTokenizer, 'chunks'>[]
   readonly cache: EmbedsCache
   readonly runNetwork: NetworkRunner
+  /** To a rank of LoRAs that the device is run with. */
+  readonly roundRank: (rank: number) => number
 }
 
 /** A piece of a prompt that a text encoder takes in one row. */
 interface Chunk {
-  /** What its states depend on: model, text encoder, layers skipped and tokens. */
+  /** What its states depend on: model, text encoder, layers skipped, LoRAs and tokens. */
   readonly key: string
   /** Index of the text encoder. */
   readonly encoder: number
   readonly tokens: readonly number[]
   readonly clipSkip: number
+  readonly loras: readonly NetworkLoraUse[]
 }
 
 /** A chunk that has to be encoded, and the generations that wait for it. */
@@ -47,20 +54,23 @@ type EncodedPrompt = Omit<PromptEmbeds, 'added'> & Pick<ChunkEmbeds, 'textEmbeds
 /** Turns prompts into text encoder states: each distinct chunk is encoded once, many in one run. */
 export class PromptEncoder {
   readonly #options: PromptEncoderOptions
+  /** One for each text encoder. */
+  readonly #loraFeeds: readonly LoraFeeds[]
 
   constructor(options: PromptEncoderOptions) {
     this.#options = options
+    this.#loraFeeds = options.model.textEncoders.map(({ loraInputs }) => new LoraFeeds(loraInputs, options.roundRank))
   }
 
   /** Encodes the prompts of all requests. Throws an EngineError that names `clipSkip` when the model has too few layers. */
   async encode(requests: readonly PreparedRequest[], maxRows: number): Promise<readonly Conditioning[]> {
-    const prompts = requests.map(({ request }) => this.#chunk(request))
+    const prompts = requests.map((request) => this.#chunk(request))
     const embeds = new Map<string, ChunkEmbeds>()
     const missing = this.#lookUp(requests, prompts, embeds)
     for (const encoder of this.#options.model.textEncoders.keys()) {
       const chunks = missing.filter((chunk) => chunk.encoder === encoder)
-      for (let from = 0; from < chunks.length; from += maxRows) {
-        await this.#encodeChunks(encoder, chunks.slice(from, from + maxRows), embeds)
+      for (const indices of groupRows(chunks.map(({ loras }) => loras), maxRows)) {
+        await this.#encodeChunks(encoder, indices.map((index) => chunks[index] as MissingChunk), embeds)
       }
     }
     return prompts.map(({ prompt, negativePrompt }, i) => {
@@ -73,18 +83,20 @@ export class PromptEncoder {
   }
 
   /** Layers are skipped for the prompt only: the reference encodes the negative prompt with all of them. */
-  #chunk(request: DecodedRequest): ChunkedPrompts {
+  #chunk({ request, parts }: PreparedRequest): ChunkedPrompts {
     const { model } = this.#options
     if (!model.textEncoders.every(({ session }) => session.outputs.some((output) => output.name === hiddenStates(request.clipSkip)))) {
       const message = `clipSkip: the text encoder of ${model.spec.air} has too few layers to skip ${request.clipSkip}`
       throw new EngineError('invalidParameter', message, { parameter: 'clipSkip' })
     }
     const chunksOf = (parameter: 'prompt' | 'negativePrompt', clipSkip: number): ChunkedPrompt =>
-      this.#tokenize(request, parameter).map((chunks, encoder) =>
-        chunks.map((tokens) => {
-          return { key: `${model.spec.air} ${encoder} ${clipSkip} ${tokens.join(',')}`, encoder, tokens, clipSkip }
-        }),
-      )
+      this.#tokenize(request, parameter).map((chunks, encoder) => {
+        const loras = textLoras(encoder, parts.loras)
+        const lora = loras.map(({ air, weight }) => `${air}*${weight}`).join('+')
+        return chunks.map((tokens) => {
+          return { key: `${model.spec.air} ${encoder} ${clipSkip} ${lora} ${tokens.join(',')}`, encoder, tokens, clipSkip, loras }
+        })
+      })
     const prompt = chunksOf('prompt', request.clipSkip)
     if (!hasGuidance(request)) return { prompt }
     const isZeros = model.zerosEmptyPrompt && request.negativePrompt === ''
@@ -131,7 +143,10 @@ export class PromptEncoder {
     const { session, width } = model.textEncoders[encoder] as LoadedTextEncoder
     const length = (chunks[0] as MissingChunk).tokens.length
     const inputIds = BigInt64Array.from(chunks.flatMap((chunk) => chunk.tokens.map((token) => BigInt(token))))
-    const feeds = { input_ids: { dtype: 'int64', dims: [chunks.length, length], data: inputIds } } as const
+    const feeds = {
+      input_ids: { dtype: 'int64', dims: [chunks.length, length], data: inputIds },
+      ...this.#loraFeeds[encoder]?.fill(chunks.map(({ loras }) => loras)),
+    } as const
     const generations = [...new Set(chunks.flatMap((chunk) => [...chunk.generations]))]
     const outputs = await runNetwork(session, feeds, { stage: 'encodePrompt', rows: chunks.length, generations })
     const rowOf = (name: string, size: number, row: number): Float32Array =>

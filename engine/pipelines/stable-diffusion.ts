@@ -7,10 +7,12 @@ import type { EmbedsCache } from './embeds-cache.ts'
 import { FloatPool } from './float-pool.ts'
 import { guide } from './guide.ts'
 import { isFiniteArray } from './is-finite-array.ts'
+import { unetLoras } from './lora-uses.ts'
 import type { NetworkRunner } from './network-runner.ts'
 import { outputData } from './output-data.ts'
 import type { Conditioning, DenoiseState, Pipeline, PreparedRequest, RequestParts } from './pipeline.ts'
 import { PromptEncoder } from './prompt-encoder.ts'
+import { groupRows } from './row-groups.ts'
 import { UnetBatch, type UnetRow } from './unet-batch.ts'
 
 /** What the pipeline of the SD families works with. */
@@ -23,6 +25,8 @@ export interface StableDiffusionOptions {
   /** Starts a run of the noise scheduler of this name, `leastStep` steps or more left out. Throws a RangeError for a step count it cannot do. */
   readonly createNoiseSchedulerRun: (request: DecodedRequest, model: Pick<LoadedModel, 'noiseSchedule'>, leastStep?: number) => NoiseSchedulerRun
   readonly createNoiseSource: (seed: number) => NoiseSource
+  /** To a rank of LoRAs that the device is run with. */
+  readonly roundRank: (rank: number) => number
 }
 
 /** Text-to-image with the SD 1.x, SD 2.x and SDXL families. */
@@ -40,7 +44,7 @@ export class StableDiffusionPipeline implements Pipeline {
     this.costPerUnit = Math.max(1, model.byteLength / 2 ** 20)
     this.#options = options
     this.#promptEncoder = new PromptEncoder(options)
-    this.#unetBatch = new UnetBatch(model)
+    this.#unetBatch = new UnetBatch(model, options.roundRank)
   }
 
   latentSize({ width, height }: DecodedRequest): { readonly width: number; readonly height: number } {
@@ -112,13 +116,13 @@ export class StableDiffusionPipeline implements Pipeline {
     const { width, height } = this.latentSize((rows[0] as UnetRow).state.request)
     const size = model.latentChannels * height * width
     const modelOutputs: Float32Array[] = []
-    for (let from = 0; from < rows.length; from += maxRows) {
-      const part = rows.slice(from, from + maxRows)
+    for (const indices of groupRows(rows.map(({ state }) => unetLoras(state.parts.loras)), maxRows)) {
+      const part = indices.map((index) => rows[index] as UnetRow)
       const generations = [...new Set(part.map((row) => row.state.request.id))]
       const feeds = this.#unetBatch.fill(part, height, width)
       const outputs = await runNetwork(model.unet, feeds, { stage: 'denoise', rows: part.length, generations })
       const data = outputData(outputs, 'out_sample', 'float32', part.length * size)
-      part.forEach((_, row) => modelOutputs.push(data.subarray(row * size, (row + 1) * size)))
+      indices.forEach((index, row) => (modelOutputs[index] = data.subarray(row * size, (row + 1) * size)))
     }
     return modelOutputs
   }

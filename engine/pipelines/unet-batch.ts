@@ -1,6 +1,8 @@
 import type { LoadedModel } from '../models/loaded-model.ts'
 import type { Tensor } from '../tensor.ts'
 import { FloatPool } from './float-pool.ts'
+import { LoraFeeds } from './lora-feeds.ts'
+import { unetLoras } from './lora-uses.ts'
 import type { AddedConditions, DenoiseState, PromptEmbeds } from './pipeline.ts'
 
 /** One row of a UNet run: a generation's latents under one of its two prompts. */
@@ -16,6 +18,7 @@ const maskedBias = -10_000
 export class UnetBatch {
   readonly #contextSize: number
   readonly #channels: number
+  readonly #loraFeeds: LoraFeeds
   readonly #sample = new FloatPool()
   readonly #timestep = new FloatPool()
   readonly #context = new FloatPool()
@@ -23,9 +26,11 @@ export class UnetBatch {
   readonly #textEmbeds = new FloatPool()
   readonly #timeIds = new FloatPool()
 
-  constructor(model: Pick<LoadedModel, 'contextSize' | 'latentChannels'>) {
+  /** @param roundRank see `LoraFeeds` */
+  constructor(model: Pick<LoadedModel, 'contextSize' | 'latentChannels' | 'loraInputs'>, roundRank: (rank: number) => number) {
     this.#contextSize = model.contextSize
     this.#channels = model.latentChannels
+    this.#loraFeeds = new LoraFeeds(model.loraInputs, roundRank)
   }
 
   /** The rows as the UNet's feeds; valid until the next call. */
@@ -50,6 +55,7 @@ export class UnetBatch {
       encoder_hidden_states: { dtype: 'float32', dims: [count, tokens, this.#contextSize], data: context },
       encoder_attention_bias: { dtype: 'float32', dims: [count, 1, 1, tokens], data: bias },
       ...this.#addedFeeds(rows),
+      ...this.#loraFeeds.fill(rows.map(({ state }) => unetLoras(state.parts.loras))),
     }
   }
 

@@ -52,6 +52,23 @@ export function ldmUnetNames(layout: UnetLayout): (name: string) => string | und
   }
 }
 
+const LAYER_KEY = /^(time_embed_\d+|label_emb_0_\d+|out_\d+|middle_block_\d+|(?:input|output)_blocks_\d+_\d+)(?:_(.+))?$/
+
+/**
+ * Maps the original names of a UNet's layers, written with underscores for dots, to diffusers' names in the same form
+ * (undefined for a name that layout does not have). LoRAs for SDXL are written so.
+ */
+export function ldmLayerKeys(layout: UnetLayout): (key: string) => string | undefined {
+  const nameOf = ldmUnetNames(layout)
+  return key => {
+    const [, module, part] = LAYER_KEY.exec(key) ?? []
+    if (module === undefined) return undefined
+    const dotted = module.replace(/_(\d+)/g, '.$1')
+    const inner = part?.replace(/^(in_layers|emb_layers|out_layers)_/, '$1.')
+    return nameOf(`${dotted}.${inner === undefined ? '' : `${inner}.`}weight`)?.replace(/\.weight$/, '').replaceAll('.', '_')
+  }
+}
+
 function addDownBlocks(modules: Map<string, Module>, { downBlockTypes, layersPerBlock }: UnetLayout): void {
   let block = 1
   for (const [level, type] of downBlockTypes.entries()) {

@@ -3,6 +3,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { headerTextProblem } from './check-header-text.ts'
 import { describeForeignFile, refusePickleName } from './pickle.ts'
+import { quoteName } from './quote-name.ts'
 import { DTYPE_BITS } from './stored-tensor.ts'
 import type { StoredDtype, StoredTensor, StoredTensors } from './stored-tensor.ts'
 import { WeightError } from './weight-error.ts'
@@ -111,11 +112,11 @@ function parseMetadata(value: unknown, label: string): ReadonlyMap<string, strin
 
 function parseTensor(name: string, value: unknown, place: Place): StoredTensor {
   const fail = (why: string): never => {
-    throw new WeightError(`${place.label} has a tensor ${quote(name)} ${why}`)
+    throw new WeightError(`${place.label} has a tensor ${quoteName(name)} ${why}`)
   }
   if (!isObject(value)) return fail('without a description')
   const { dtype, shape, data_offsets: offsets } = value as Record<string, unknown>
-  if (typeof dtype !== 'string' || !Object.hasOwn(DTYPE_BITS, dtype)) return fail(`of an unknown element type ${quote(String(dtype))}`)
+  if (typeof dtype !== 'string' || !Object.hasOwn(DTYPE_BITS, dtype)) return fail(`of an unknown element type ${quoteName(String(dtype))}`)
   if (!isCounts(shape)) return fail('whose shape is not a list of whole numbers')
   if (!isCounts(offsets) || offsets.length !== 2) return fail('whose data_offsets are not two whole numbers')
   const [begin, end] = offsets as [number, number]
@@ -130,8 +131,8 @@ function checkLayout(tensors: StoredTensors, place: Place): void {
   const ordered = [...tensors].sort(([, a], [, b]) => a.offset - b.offset || a.byteLength - b.byteLength)
   let end = place.dataStart
   for (const [name, tensor] of ordered) {
-    if (tensor.offset < end) throw new WeightError(`${place.label} has a tensor ${quote(name)} that overlaps another one`)
-    if (tensor.offset > end) throw new WeightError(`${place.label} has bytes before the tensor ${quote(name)} that belong to none`)
+    if (tensor.offset < end) throw new WeightError(`${place.label} has a tensor ${quoteName(name)} that overlaps another one`)
+    if (tensor.offset > end) throw new WeightError(`${place.label} has bytes before the tensor ${quoteName(name)} that belong to none`)
     end = tensor.offset + tensor.byteLength
   }
   if (end !== place.size) throw new WeightError(`${place.label} has bytes after its last tensor that belong to none`)
@@ -143,9 +144,4 @@ function isObject(value: unknown): value is object {
 
 function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every(entry => Number.isSafeInteger(entry) && entry >= 0)
-}
-
-/** A name from a file as it may stand in a message: short, and without characters that steer a terminal. */
-function quote(name: string): string {
-  return JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name)
 }

@@ -156,7 +156,11 @@ export function fakeModel(air: string, before: BeforeRun = () => {}): LoadedMode
     latentChannels: 4,
     latentFactor: 8,
     noiseSchedule: fakeNoiseSchedule,
+    loraInputs: [],
+    loraTargets: { find: () => undefined },
     textEncoders: [{
+      component: 'text_encoder',
+      loraInputs: [],
       tokenizer: { vocabulary: {}, merges: [], padToken: '', modelMaxLength: 77, highestId: 0 },
       width: contextSize,
       session: session('textEncoder', ['hidden_states_0', 'hidden_states_1'], encodeText, before),
@@ -250,6 +254,7 @@ export function fakeEngine({ maxRows = 8, warmUpRows, before, loadGate }: FakeEn
       runNetwork: createNetworkRunner(model.spec.air, (report) => runs.push(report), () => 0),
       createNoiseSchedulerRun: fakeNoiseSchedulerRun,
       createNoiseSource: fakeNoiseSource,
+      roundRank: (rank) => rank,
     }),
   })
   return { engine, loader, runs }

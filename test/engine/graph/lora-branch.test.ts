@@ -2,7 +2,7 @@ import t from 'tap'
 import { createCudaLayers, createLayers, layersWithLora } from '../../../engine/graph/create-layers.ts'
 import type { LayersFactory } from '../../../engine/graph/create-layers.ts'
 import { GraphBuilder } from '../../../engine/graph/graph-builder.ts'
-import { loraInputNames, loraLayersOf } from '../../../engine/graph/lora-inputs.ts'
+import { loraInputsOf, loraTensors } from '../../../engine/graph/lora-inputs.ts'
 import { openRuntime } from '../../../engine/runtime/open-runtime.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import type { WeightRef } from '../../../engine/weights/weight-source.ts'
@@ -70,14 +70,15 @@ for (const kind of KINDS) {
   const size = inputs * Math.max(1, kernel * kernel)
   const [weights, down, up] = [numbers(outputs * size, 1), numbers(RANK * size, 2), numbers(RANK * outputs, 3)]
   const x: Tensor = { dtype: 'float32', dims: [SCALES.length, inputs, SIZE, SIZE], data: numbers(SCALES.length * inputs * SIZE * SIZE, 4) }
-  const names = loraInputNames('layer')
+  const layer = { name: 'layer', inputs, outputs, kernel: Math.max(1, kernel) }
+  const [downName, upName, scaleName] = loraTensors(layer).map(({ name }) => name) as [string, string, string]
 
   function feeds(rank: number): Record<string, Tensor> {
     return {
       x,
-      [names.down]: { dtype: 'float32', dims: [rank, inputs, ...(kernel > 1 ? [kernel, kernel] : [])], data: down.subarray(0, rank * size) },
-      [names.up]: { dtype: 'float32', dims: [rank, outputs], data: up.subarray(0, rank * outputs) },
-      [names.scale]: { dtype: 'float32', dims: [SCALES.length, 1, rank], data: Float32Array.from(SCALES.flatMap(row => row.slice(0, rank))) },
+      [downName]: { dtype: 'float32', dims: [rank, inputs, ...(kernel > 1 ? [kernel, kernel] : [])], data: down.subarray(0, rank * size) },
+      [upName]: { dtype: 'float32', dims: [rank, outputs], data: up.subarray(0, rank * outputs) },
+      [scaleName]: { dtype: 'float32', dims: [SCALES.length, 1, rank], data: Float32Array.from(SCALES.flatMap(row => row.slice(0, rank))) },
     }
   }
 
@@ -91,7 +92,7 @@ for (const kind of KINDS) {
       const { ref, remove } = writeWeight(shape, weights)
       t.teardown(() => { remove(); removeBias() })
       const graph = draw(kind, ref, bias, makeLayers)
-      t.same([...loraLayersOf(graph.inputs)], [['layer', { inputs, outputs, kernel: Math.max(1, kernel) }]])
+      t.same(loraInputsOf(graph.inputs), [{ ...layer, down: downName, up: upName, scale: scaleName }])
       const session = await runtime.open(graph)
       const { y } = await session.run(feeds(RANK))
       for (const [row, scale] of SCALES.entries()) {

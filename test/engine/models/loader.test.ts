@@ -11,7 +11,7 @@ import { fakeRuntime } from '../../../engine/runtime/fake-runtime.ts'
 import type { ModelSession, Runtime } from '../../../engine/runtime/model-session.ts'
 import { openRuntime } from '../../../engine/runtime/open-runtime.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
-import { writeSafetensors, zeros } from '../weights/safetensors-writer.ts'
+import { loraPair, writeSafetensors } from '../weights/safetensors-writer.ts'
 import { folderTensors, referenceModel, writeSingleFile } from '../weights/single-file.ts'
 
 /** Opens graphs without computing anything and remembers which are open. */
@@ -163,7 +163,7 @@ t.test('a failed load is not remembered, and leaves nothing open', async t => {
 
 t.test('what cannot be loaded is refused with the reason', async t => {
   const folder = t.testdir({ bad: { 'model_index.json': '{}' } })
-  await writeSafetensors(join(folder, 'style.safetensors'), { 'lora_unet_x.lora_up.weight': zeros(1) })
+  await writeSafetensors(join(folder, 'style.safetensors'), loraPair('lora_unet_x'))
   await cp(referenceModel('sd1-tiny'), join(folder, 'gone'), { recursive: true })
   const registry = await openRegistry([folder])
   const loader = createModelLoader({ registry, runtime: new FakeRuntime(), weightsBudgetBytes: 1e9 })

@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import { openRegistry as openServedRegistry } from '../../../engine/index.ts'
 import { derivedAir, isAir } from '../../../engine/models/air.ts'
 import { openRegistry } from '../../../engine/models/registry.ts'
-import { rawSafetensors, readTensors, writeSafetensors, zeros } from '../weights/safetensors-writer.ts'
+import { loraPair, rawSafetensors, readTensors, writeSafetensors, zeros } from '../weights/safetensors-writer.ts'
 import { fullSizeKeys, writeSparseCheckpoint } from './checkpoint-file.ts'
 import { referenceModel, writeSingleFile } from '../weights/single-file.ts'
 
@@ -177,7 +177,7 @@ t.test('a folder without models.json offers its diffusers folders and weight fil
   })
   await cp(referenceModel('sd1-tiny'), join(folder, 'My Model'), { recursive: true })
   await cp(referenceModel('sd2-tiny'), join(folder, 'my-model'), { recursive: true })
-  await writeSafetensors(join(folder, 'Detail_LoRA v2.safetensors'), { lora_unet_mid_block_down: zeros(1) })
+  await writeSafetensors(join(folder, 'Detail_LoRA v2.safetensors'), loraPair('lora_unet_mid_block_down'))
   const { models, broken } = await openRegistry([folder])
   t.match(models, [
     { air: 'local:my-model@1', family: 'sd2', name: 'my-model' },
@@ -195,7 +195,7 @@ t.test('a folder without models.json offers its diffusers folders and weight fil
 
 t.test('a diffusers folder or a file may itself be named as a models folder', async t => {
   const folder = t.testdir({})
-  const lora = await writeSafetensors(join(folder, 'style.safetensors'), { 'lora_te_text_model.lora_down.weight': zeros(1) })
+  const lora = await writeSafetensors(join(folder, 'style.safetensors'), loraPair('lora_te_text_model'))
   const { models, broken } = await openRegistry([referenceModel('sd1-tiny'), lora, referenceModel('sd1-tiny')])
   t.match(models, [
     { air: 'local:sd1-tiny@1', type: 'checkpoint' },
@@ -296,6 +296,7 @@ t.test('parts that are loaded with a checkpoint are listed by their type, and a 
   ])
   for (const [type, name] of Object.entries(kinds)) await writeSafetensors(join(folder, `${type}.safetensors`), { [name]: zeros(2) })
   await cp(join(referenceModel('sd1-tiny'), 'vae'), join(folder, 'vae'), { recursive: true })
+  await writeSafetensors(join(folder, 'lora.safetensors'), loraPair('lora_unet_down'))
   const { models, broken } = await openRegistry([folder])
   t.same(
     models.map(({ type }) => type),

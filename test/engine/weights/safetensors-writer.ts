@@ -57,3 +57,9 @@ export async function readTensors(path: string): Promise<Record<string, TensorBy
 export function zeros(...shape: readonly number[]): TensorBytes {
   return { dtype: 'F32', shape, data: new Uint8Array(4 * shape.reduce((product, dim) => product * dim, 1)) }
 }
+
+/** The two factors of a LoRA of rank 1 for a layer of one input and one output, under kohya's keys. */
+export function loraPair(layer: string): Record<string, TensorBytes> {
+  const one = { dtype: 'F32', shape: [1, 1], data: new Uint8Array(4) }
+  return { [`${layer}.lora_down.weight`]: one, [`${layer}.lora_up.weight`]: one }
+}
