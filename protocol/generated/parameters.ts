@@ -71,6 +71,22 @@ export const parameterTables = {
         "expected": "an AIR of the form source:id@version",
         "isAbsentWhenEmpty": true
       },
+      "lora": {
+        "type": "array",
+        "parameters": {
+          "model": {
+            "type": "string",
+            "maxLength": 200,
+            "expected": "an AIR of the form source:id@version"
+          },
+          "weight": {
+            "type": "number",
+            "minimum": -4,
+            "maximum": 4,
+            "default": 1
+          }
+        }
+      },
       "width": {
         "type": "integer",
         "minimum": 128,
@@ -198,7 +214,6 @@ export const parameterTables = {
       "promptWeighting",
       "embeddings",
       "controlNet",
-      "lora",
       "lycoris",
       "ipAdapters",
       "webhookURL",

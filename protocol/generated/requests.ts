@@ -60,6 +60,12 @@ export interface ImageInferenceRequest {
    */
   readonly vae?: string
   /**
+   * LoRAs to add to the checkpoint, all at once.
+   *
+   * @maxItems 20
+   */
+  readonly lora?: readonly LoraInput[]
+  /**
    * Pixels.
    */
   readonly width?: number
@@ -123,6 +129,16 @@ export interface ImageInferenceRequest {
    * URL to which each finished picture is sent with HTTP PUT, such as a presigned one of an object store. The result is delivered all the same; it says so in `uploadError` when the upload failed. With several results the same URL gets each of them.
    */
   readonly uploadEndpoint?: string
+}
+export interface LoraInput {
+  /**
+   * AIR of the LoRA, as `latentd models list` prints it.
+   */
+  readonly model: string
+  /**
+   * How strongly it counts; negative for the opposite.
+   */
+  readonly weight: number
 }
 /**
  * Another SDXL checkpoint that takes the last steps over.

@@ -8,6 +8,7 @@ import type { OutputOptions, TaskKey, TaskRecord } from '../queue/task-record.ts
 import { findModel } from './find-model.ts'
 import type { ImageInput } from './image-input.ts'
 import { imageUuidOf } from './image-uuid.ts'
+import { planLoras } from './plan-loras.ts'
 import { planRefiner } from './plan-refiner.ts'
 import type { PriceTable } from './price-table.ts'
 import { isRefusal } from './refusal.ts'
@@ -62,6 +63,8 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
   if (isRefusal(model)) return refuse(model)
   const vae = task.vae === undefined ? undefined : findModel({ parameter: 'vae', code: 'invalidVae' }, task.vae, ModelType.vae, context.models)
   if (vae && isRefusal(vae)) return refuse(vae)
+  const loras = planLoras(task.lora ?? [], context.models)
+  if (isRefusal(loras)) return refuse(loras)
   const { width = model.defaults.width, height = model.defaults.height } = task
   if (width === undefined) return refuse(missingSize('width'))
   if (height === undefined) return refuse(missingSize('height'))
@@ -85,6 +88,7 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
     request: {
       model: model.air,
       ...(vae && { vae: vae.air }),
+      ...(loras.length > 0 && { loras }),
       ...(refiner && { refiner }),
       prompt: task.positivePrompt === blankPrompt ? '' : task.positivePrompt,
       negativePrompt: task.negativePrompt === undefined || task.negativePrompt === blankPrompt ? '' : task.negativePrompt,

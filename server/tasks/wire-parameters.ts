@@ -16,10 +16,20 @@ const wireParameters = {
   seed: { parameter: 'seed', code: 'invalidSeed' },
 } as const satisfies Readonly<Record<string, WireParameter>>
 
+/** As above for what each element of a list says; the fields inside have the same names. */
+const wireLists = {
+  loras: { parameter: 'lora', code: 'invalidLora' },
+} as const satisfies Readonly<Record<string, WireParameter>>
+const LIST_FIELD = /^(\w+)(\[\d+\]\.\w+)?$/
+
 /** A parameter as clients know it. */
 export type WireParameter = Pick<ErrorBody, 'code'> & { readonly parameter: string }
 
-/** Finds what clients call a field of the engine's request; undefined when they have no such thing. */
+/** Finds what clients call a field of the engine's request, such as `seed` or `loras[0].model`; undefined when they have no such thing. */
 export function wireParameterOf(field: string): WireParameter | undefined {
-  return Object.entries(wireParameters).find(([name]) => name === field)?.[1]
+  const known = Object.entries(wireParameters).find(([name]) => name === field)?.[1]
+  if (known) return known
+  const [, name, inside = ''] = LIST_FIELD.exec(field) ?? []
+  const list = Object.entries(wireLists).find(([each]) => each === name)?.[1]
+  return list && { ...list, parameter: list.parameter + inside }
 }

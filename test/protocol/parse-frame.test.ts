@@ -86,14 +86,14 @@ t.test('lengths count code points, and an empty negative prompt is none', async 
 
 t.test('a known parameter without a function is refused by name unless it asks for nothing', async t => {
   const asking: readonly [object, string][] = [
-    [{ seedImage: 'http://x' }, 'seedImage'], [{ strength: 0.5 }, 'strength'], [{ lora: [{ model: 'a:b@c' }] }, 'lora'],
+    [{ seedImage: 'http://x' }, 'seedImage'], [{ strength: 0.5 }, 'strength'], [{ lycoris: [{ model: 'a:b@c' }] }, 'lycoris'],
     [{ checkNSFW: true }, 'checkNSFW'], [{ safety: { checkContent: true } }, 'safety.checkContent'], [{ inputs: { seedImage: 'u' } }, 'inputs.seedImage'],
     [{ promptWeighting: 'compel' }, 'promptWeighting'], [{ webhookURL: 'http://x' }, 'webhookURL'], [{ outpaint: { top: 64 } }, 'outpaint.top'],
     [{ outpainting: { top: 64 } }, 'outpainting.top'], [{ hiresFix: true }, 'hiresFix'], [{ acceleratorOptions: { teaCache: true } }, 'acceleratorOptions.teaCache'],
-    [{ controlNet: [{ model: 'c:d@1', guideImage: 'u', weight: null }] }, 'controlNet'], [{ refiner: { model: 'a:b@1' } }, 'refiner.model'],
+    [{ controlNet: [{ model: 'c:d@1', guideImage: 'u', weight: null }] }, 'controlNet'],
   ]
   for (const [extra, parameter] of asking) t.match(errorOf(extra), { code: 'unsupportedParameter', parameter, taskUUID: 'a-task' })
-  const empty = { seedImage: null, strength: 0, lora: [], checkNSFW: false, safety: { checkContent: false }, inputs: {}, promptWeighting: '', outpaint: { top: 0 }, controlNet: [{ model: null }] }
+  const empty = { seedImage: null, strength: 0, lycoris: [], checkNSFW: false, safety: { checkContent: false }, inputs: {}, promptWeighting: '', outpaint: { top: 0 }, controlNet: [{ model: null }] }
   t.same(requestOf(empty), requestOf({}))
 })
 
@@ -101,7 +101,7 @@ t.test('an unknown parameter is ignored, or refused where the server is strict',
   const unknown = { guidance: 3, expectedResults: 1, usePromptWeighting: true, providerSettings: { a: 1 }, settings: {} }
   t.same(requestOf(unknown), requestOf({}))
   t.match(errorOf(unknown, true), { code: 'unknownParameter', parameter: 'guidance' })
-  t.same(requestOf({ lora: [], guidance: null }, true), requestOf({}))
+  t.same(requestOf({ lycoris: [], guidance: null }, true), requestOf({}))
 })
 
 t.test('a taskUUID is echoed as it came, whatever it is', async t => {
