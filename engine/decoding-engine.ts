@@ -1,4 +1,4 @@
-import type { DecodedRequest, GenerationRequest, RgbImage } from './core/generation-request.ts'
+import type { DecodedRequest, GeneratedImage, GenerationRequest, RgbImage } from './core/generation-request.ts'
 import type { Engine } from './engine.ts'
 import type { Device } from './runtime/model-session.ts'
 
@@ -21,7 +21,7 @@ export class DecodingEngine implements Engine {
     return this.#inner.size
   }
 
-  async generate(request: GenerationRequest, signal: AbortSignal): Promise<RgbImage> {
+  async generate(request: GenerationRequest, signal: AbortSignal): Promise<GeneratedImage> {
     signal.throwIfAborted()
     return this.#inner.generate(await this.#decode(request), signal)
   }

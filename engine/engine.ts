@@ -1,4 +1,4 @@
-import type { EncodedImage, GenerationRequest, RgbImage } from './core/generation-request.ts'
+import type { EncodedImage, GeneratedImage, GenerationRequest } from './core/generation-request.ts'
 import type { ModelRegistry } from './models/model-spec.ts'
 import type { Device } from './runtime/model-session.ts'
 
@@ -18,7 +18,7 @@ export interface EngineOptions {
 
 /** What one run of a network did. */
 export interface RunReport {
-  readonly stage: 'encodePrompt' | 'denoise' | 'decode'
+  readonly stage: 'encodePrompt' | 'denoise' | 'decode' | 'checkContent'
   readonly model: string
   /** Rows of the run: a generation with guidance takes two in `denoise`. */
   readonly rows: number
@@ -41,7 +41,7 @@ export interface Engine<Image = EncodedImage> {
    * Rejects with the signal's reason when cancelled, with a ModelError when the model cannot be loaded,
    * with an EngineError when the picture could not be computed.
    */
-  generate(request: GenerationRequest<Image>, signal: AbortSignal): Promise<RgbImage>
+  generate(request: GenerationRequest<Image>, signal: AbortSignal): Promise<GeneratedImage>
   /** Loads a model and runs each of its networks once, so that the first request does not pay for it. */
   warmUp(model: string): Promise<void>
   /** Generations inside, for admission and metrics. */

@@ -26,6 +26,6 @@ export interface ParameterRule {
 /** What a task type takes. */
 export interface ParameterTable {
   readonly parameters: Readonly<Record<string, ParameterRule>>
-  /** Known parameters whose function is missing: refused by name unless their value asks for nothing. */
+  /** Known parameters whose function is missing, with dots where they are inside others: refused by name unless their value asks for nothing. */
   readonly unsupported: readonly string[]
 }

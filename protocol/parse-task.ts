@@ -66,13 +66,16 @@ function refuseTaskType(taskType: unknown, identity: { readonly taskUUID?: strin
 
 function findForbidden(element: Element, table: ParameterTable, strictParameters: boolean, identity: object): ErrorBody | undefined {
   for (const name of table.unsupported) {
-    if (!Object.hasOwn(element, name)) continue
-    const inside = findRequest(element[name])
+    const inside = findRequest(valueAt(element, name.split('.')))
     if (inside === undefined) continue
     return createError('unsupportedParameter', { ...identity, parameter: inside === '' ? name : `${name}.${inside}`.slice(0, 200) })
   }
   const unknown = strictParameters ? findUnknown(element, table.parameters, ['taskUUID', ...table.unsupported]) : undefined
   return unknown === undefined ? undefined : createError('unknownParameter', { ...identity, parameter: unknown.slice(0, 200) })
+}
+
+function valueAt(element: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, name) => (isElement(value) && Object.hasOwn(value, name) ? value[name] : undefined), element)
 }
 
 /** The path of the first name that no rule stands for. */

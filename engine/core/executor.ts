@@ -12,6 +12,7 @@ export type StepOutcome = { readonly generation: Generation } & (
   | { readonly type: 'prepared'; readonly state: DenoiseState }
   | { readonly type: 'stepped' }
   | { readonly type: 'decoded'; readonly image: RgbImage }
+  | { readonly type: 'checked'; readonly image: RgbImage; readonly isSensitive: boolean }
   | { readonly type: 'failed'; readonly error: EngineError }
 )
 
@@ -49,7 +50,7 @@ export class Executor {
 /** Rows of a stage's run if nothing limits them; for prompts, which come in chunks and from the cache, only `maxRows` does. */
 function mostRows(stage: WorkPlan['type'], generations: readonly Generation[]): number {
   if (stage === 'encodePrompt') return Infinity
-  return stage === 'decode' ? generations.length : generations.reduce((sum, generation) => sum + rowsOf(generation), 0)
+  return stage === 'decode' || stage === 'checkContent' ? generations.length : generations.reduce((sum, generation) => sum + rowsOf(generation), 0)
 }
 
 function runStage(stage: WorkPlan['type'], generations: readonly Generation[], maxRows: number): Promise<readonly StepOutcome[]> {
@@ -83,6 +84,15 @@ const stages = {
   decode: async (pipeline, generations, maxRows) => {
     const images = await pipeline.decode(generations.map(stateOf), maxRows)
     return generations.map((generation, i): StepOutcome => ({ type: 'decoded', generation, image: images[i] as RgbImage }))
+  },
+
+  checkContent: async (pipeline, generations, maxRows) => {
+    const pictures = generations.map(({ request, parts, uncheckedImage }) => ({ request, parts, image: uncheckedImage as RgbImage }))
+    const verdicts = await pipeline.checkContent(pictures, maxRows)
+    return generations.map((generation, i): StepOutcome => {
+      const { image } = pictures[i] as (typeof pictures)[number]
+      return { type: 'checked', generation, image, isSensitive: verdicts[i] as boolean }
+    })
   },
 } satisfies Record<
   WorkPlan['type'],

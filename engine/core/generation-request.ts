@@ -37,6 +37,8 @@ export interface GenerationRequest<Image = EncodedImage> {
   readonly seed: number
   /** Another checkpoint that takes the last steps over. */
   readonly refiner?: RefinerUse
+  /** Whether the finished picture is judged by the model's safety checker. @default false */
+  readonly checkContent?: boolean
   /** Picture that the denoising starts from, any size. */
   readonly initImage?: Image
 }
@@ -65,4 +67,10 @@ export interface RgbImage {
   readonly width: number
   readonly height: number
   readonly data: Uint8Array
+}
+
+/** A finished picture. */
+export interface GeneratedImage extends RgbImage {
+  /** Whether it shows sensitive content; present if and only if the request asked for the check. */
+  readonly isSensitive?: boolean
 }

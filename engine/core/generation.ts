@@ -1,5 +1,5 @@
 import type { DenoiseState, Pipeline, RequestParts } from '../pipelines/pipeline.ts'
-import type { DecodedRequest, RgbImage } from './generation-request.ts'
+import type { DecodedRequest, GeneratedImage, RgbImage } from './generation-request.ts'
 import { GenerationStatus, isFinished } from './generation-status.ts'
 
 const transitions: Readonly<Record<GenerationStatus, readonly GenerationStatus[]>> = {
@@ -23,8 +23,8 @@ const transitions: Readonly<Record<GenerationStatus, readonly GenerationStatus[]
 export class Generation {
   readonly request: DecodedRequest
   /** Settles with the picture or with what kept it away. */
-  readonly image: Promise<RgbImage>
-  readonly #resolve: (image: RgbImage) => void
+  readonly image: Promise<GeneratedImage>
+  readonly #resolve: (image: GeneratedImage) => void
   readonly #reject: (reason: unknown) => void
   #status: GenerationStatus = GenerationStatus.waiting
   #pipeline: Pipeline | undefined
@@ -36,10 +36,11 @@ export class Generation {
   #isHandedOver = false
   /** Steps that other pipelines have made. */
   #stepsBefore = 0
+  #uncheckedImage: RgbImage | undefined
 
   constructor(request: DecodedRequest) {
     this.request = request
-    const { promise, resolve, reject } = withResolvers<RgbImage>()
+    const { promise, resolve, reject } = withResolvers<GeneratedImage>()
     this.image = promise
     this.#resolve = resolve
     this.#reject = reject
@@ -87,7 +88,12 @@ export class Generation {
     return (this.#isHandedOver ? 0 : this.#stepsBefore) + this.#state.run.timesteps.length
   }
 
-  /** Whether only the decoding is left. */
+  /** Its picture, while its content waits to be checked. */
+  get uncheckedImage(): RgbImage | undefined {
+    return this.#uncheckedImage
+  }
+
+  /** Whether the latents are done: decoding, and the check of the picture where the request asks for it, are left. */
   get isDenoised(): boolean {
     return this.isPrepared && this.#refiner === undefined && this.stepsDone >= this.totalSteps
   }
@@ -118,27 +124,37 @@ export class Generation {
     this.#pipeline = this.#refiner
     this.#refiner = undefined
     this.#isHandedOver = true
-    // What was loaded for the model does not fit the refiner; the VAE is the picture's.
-    const { vae } = this.#parts
-    this.#parts = vae === undefined ? {} : { vae }
+    // What was loaded for the model does not fit the refiner; the VAE and the safety checker are the picture's.
+    const { vae, safetyChecker } = this.#parts
+    this.#parts = { ...(vae && { vae }), ...(safetyChecker && { safetyChecker }) }
   }
 
-  complete(image: RgbImage): void {
+  /** The latents are decoded, and the picture waits to be checked. */
+  keepUnchecked(image: RgbImage): void {
+    this.#uncheckedImage = image
+  }
+
+  complete(image: GeneratedImage): void {
     this.#to(GenerationStatus.completed)
     this.#resolve(image)
-    this.#state = undefined
+    this.#drop()
   }
 
   fail(reason: unknown): void {
     this.#to(GenerationStatus.failed)
     this.#reject(reason)
-    this.#state = undefined
+    this.#drop()
   }
 
   cancel(reason: unknown): void {
     this.#to(GenerationStatus.cancelled)
     this.#reject(reason)
+    this.#drop()
+  }
+
+  #drop(): void {
     this.#state = undefined
+    this.#uncheckedImage = undefined
   }
 
   #to(next: GenerationStatus): void {

@@ -25,11 +25,18 @@ export async function loadParts(loader: ModelLoader, base: LoadedModel, request:
     for (const [index, { model: air, weight }] of (request.loras ?? []).entries()) {
       loras.push({ air, weight, lora: await use(`loras[${index}].model`, 'lora', air) })
     }
-    return { part: { ...(vae && { vae }), ...(refiner && { refiner }), ...(loras.length > 0 && { loras }) }, release }
+    const safetyChecker = request.checkContent ? await use('checkContent', 'safetyChecker', safetyCheckerOf(base)) : undefined
+    const part = { ...(vae && { vae }), ...(refiner && { refiner }), ...(loras.length > 0 && { loras }), ...(safetyChecker && { safetyChecker }) }
+    return { part, release }
   } catch (error) {
     release()
     throw error
   }
+}
+
+function safetyCheckerOf({ spec }: LoadedModel): string {
+  if (spec.safetyChecker !== undefined) return spec.safetyChecker
+  throw new EngineError('invalidParameter', `checkContent: there is no safety checker for ${spec.air}`, { parameter: 'checkContent' })
 }
 
 async function named<T>(parameter: string, part: Promise<T>): Promise<T> {

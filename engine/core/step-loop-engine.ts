@@ -6,7 +6,7 @@ import type { LoadedModel, ModelLoader } from '../models/loaded-model.ts'
 import type { Pipeline } from '../pipelines/pipeline.ts'
 import type { Device } from '../runtime/model-session.ts'
 import { Executor, type StepOutcome } from './executor.ts'
-import type { DecodedRequest, RgbImage } from './generation-request.ts'
+import type { DecodedRequest, GeneratedImage, RgbImage } from './generation-request.ts'
 import { Generation } from './generation.ts'
 import { loadParts } from './load-parts.ts'
 import { RowCaps } from './row-caps.ts'
@@ -67,7 +67,7 @@ export class StepLoopEngine implements Engine<RgbImage> {
     return this.#entries.size
   }
 
-  async generate(request: DecodedRequest, signal: AbortSignal): Promise<RgbImage> {
+  async generate(request: DecodedRequest, signal: AbortSignal): Promise<GeneratedImage> {
     signal.throwIfAborted()
     if (this.#isStopped) throw stoppedError()
     if (this.#entries.has(request.id)) throw new Error(`generation ${request.id} is already in the engine`)
@@ -183,7 +183,10 @@ export class StepLoopEngine implements Engine<RgbImage> {
       case 'stepped':
         return generation.handOver()
       case 'decoded':
+        if (generation.request.checkContent) return generation.keepUnchecked(outcome.image)
         return this.#finish(generation, () => generation.complete(outcome.image))
+      case 'checked':
+        return this.#finish(generation, () => generation.complete({ ...outcome.image, isSensitive: outcome.isSensitive }))
       case 'failed':
         return this.#finish(generation, () => generation.fail(outcome.error))
       default:

@@ -10,6 +10,8 @@ export type StepPlan =
   | { readonly type: 'denoise'; readonly batchKey: string; readonly generations: readonly Generation[]; readonly maxRows: number }
   /** Decode the latents of these generations, which share a batch key. */
   | { readonly type: 'decode'; readonly batchKey: string; readonly generations: readonly Generation[]; readonly maxRows: number }
+  /** Judge the pictures of these generations, all by one safety checker. */
+  | { readonly type: 'checkContent'; readonly batchKey: string; readonly generations: readonly Generation[]; readonly maxRows: number }
 
 /** A plan that runs something. */
 export type WorkPlan = Exclude<StepPlan, { readonly type: 'idle' }>

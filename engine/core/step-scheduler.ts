@@ -1,11 +1,11 @@
-import { batchKeyOf, decodeCost, decodeKeyOf, decodeRowCap, groupBy, rowsOf, stepCost, type ReadyGeneration } from './batcher.ts'
+import { batchKeyOf, checkCost, checkKeyOf, decodeCost, decodeKeyOf, decodeRowCap, groupBy, rowsOf, stepCost, type ReadyGeneration } from './batcher.ts'
 import { DeficitRoundRobin } from './deficit-round-robin.ts'
 import type { Generation } from './generation.ts'
 import type { RowCaps } from './row-caps.ts'
 import { pickRows } from './row-picker.ts'
 import type { StepPlan, WorkPlan } from './step-plan.ts'
 
-/** Generations of one batch key, or one key of decoding, in the order they came. */
+/** Generations of one batch key, or one key of decoding or checking, in the order they came. */
 interface Lane {
   readonly key: string
   readonly generations: readonly ReadyGeneration[]
@@ -15,7 +15,7 @@ interface Lane {
  * Decides what the next step runs. It runs nothing itself, so its decisions can be tested as values.
  *
  * Denoising: batch keys take turns by deficit round robin, each weighted by the owners that wait for it, and within a
- * batch key owners take turns for the rows (see `pickRows`). Encoding and decoding go first, because they let a
+ * batch key owners take turns for the rows (see `pickRows`). Encoding, decoding and checking go first, because they let a
  * generation join or leave, but after one run of each a denoise run is due, so neither can starve it.
  */
 export class StepScheduler {
@@ -37,14 +37,17 @@ export class StepScheduler {
     const denoised = ready.filter((generation) => generation.isDenoised)
     const lanes = lanesOf(ready.filter((generation) => !generation.isDenoised))
     this.#retain(ready, lanes)
-    const plan = this.#choose(denoised, lanes)
+    const unchecked = denoised.filter((generation) => generation.uncheckedImage !== undefined)
+    const undecoded = denoised.filter((generation) => generation.uncheckedImage === undefined)
+    const plan = this.#choose(unchecked, undecoded, lanes)
     if (plan.type === 'denoise' || plan.type === 'idle') this.#sinceDenoise.clear()
     else this.#sinceDenoise.add(plan.type)
     return plan
   }
 
-  #choose(denoised: readonly ReadyGeneration[], lanes: ReadonlyMap<string, Lane>): StepPlan {
-    if (denoised.length > 0 && !this.#sinceDenoise.has('decode')) return this.#planDecode(denoised)
+  #choose(unchecked: readonly ReadyGeneration[], undecoded: readonly ReadyGeneration[], lanes: ReadonlyMap<string, Lane>): StepPlan {
+    if (undecoded.length > 0 && !this.#sinceDenoise.has('decode')) return this.#planDecode(undecoded)
+    if (unchecked.length > 0 && !this.#sinceDenoise.has('checkContent')) return this.#planCheck(unchecked)
     const canEncode = !this.#sinceDenoise.has('encodePrompt')
     for (const key of this.#lanes.order()) {
       const lane = lanes.get(key) as Lane
@@ -53,10 +56,11 @@ export class StepScheduler {
       const prepared = lane.generations.filter((generation) => generation.isPrepared)
       if (prepared.length > 0) return this.#planDenoise(lane, this.#pick({ key, generations: prepared }), lanes)
     }
-    // Nothing can be denoised, so nothing starves if encoding or decoding runs again.
+    // Nothing can be denoised, so nothing starves if encoding, decoding or checking runs again.
     const [lane] = lanes.values()
     if (lane !== undefined) return this.#planEncode(lane, this.#pick(lane))
-    return denoised.length > 0 ? this.#planDecode(denoised) : { type: 'idle' }
+    if (undecoded.length > 0) return this.#planDecode(undecoded)
+    return unchecked.length > 0 ? this.#planCheck(unchecked) : { type: 'idle' }
   }
 
   #pick({ key, generations }: Lane): readonly ReadyGeneration[] {
@@ -89,6 +93,15 @@ export class StepScheduler {
     const generations = lane.generations.slice(0, cap)
     for (const generation of generations) this.#owners.charge({ key: generation.owner, weight: 1 }, decodeCost(generation))
     return { type: 'decode', batchKey: lane.key, generations, maxRows: cap }
+  }
+
+  /** The picture that waits longest, and others that the same checker judges. */
+  #planCheck(unchecked: readonly ReadyGeneration[]): WorkPlan {
+    const { key, generations } = lanesOf(unchecked, checkKeyOf).values().next().value as Lane
+    const maxRows = this.#rowCaps.get('checkContent', key)
+    const picked = generations.slice(0, maxRows)
+    for (const generation of picked) this.#owners.charge({ key: generation.owner, weight: 1 }, checkCost(generation))
+    return { type: 'checkContent', batchKey: key, generations: picked, maxRows }
   }
 
   #retain(ready: readonly ReadyGeneration[], lanes: ReadonlyMap<string, Lane>): void {

@@ -1,32 +1,8 @@
 import type { RgbImage } from '../core/generation-request.ts'
+import type { ClipImageSettings } from '../models/loaded-model.ts'
 import { resample } from './resample.ts'
-import type { ResampleKernel } from './resample.ts'
-
-/** How a picture becomes the input of a CLIP vision encoder; a step that is absent is left out. */
-export interface ClipImageSettings {
-  /** Size that the picture's shorter side is brought to, or the whole picture. */
-  readonly resize?: { readonly shortestEdge: number } | { readonly width: number; readonly height: number }
-  readonly kernel: ResampleKernel
-  /** Size of the part in the middle that is kept; what is smaller gets a black border. */
-  readonly crop?: { readonly width: number; readonly height: number }
-  /** Factor for each sample. */
-  readonly scale?: number
-  /** By channel. */
-  readonly normalize?: { readonly mean: readonly number[]; readonly deviation: readonly number[] }
-}
 
 const CHANNELS = 3
-
-/** Settings of the published CLIP models, at another size of the encoder's input. */
-export function clipImageSettings(size: number): ClipImageSettings {
-  return {
-    resize: { shortestEdge: size },
-    kernel: 'bicubic',
-    crop: { width: size, height: size },
-    scale: 1 / 255,
-    normalize: { mean: [0.48145466, 0.4578275, 0.40821073], deviation: [0.26862954, 0.26130258, 0.27577711] },
-  }
-}
 
 /** Float32 [3, height, width], number for number as transformers' CLIPImageProcessor computes it. */
 export function clipPixels(picture: RgbImage, settings: ClipImageSettings): Float32Array {

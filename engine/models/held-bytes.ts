@@ -4,7 +4,12 @@ import type { StoredTensor } from '../weights/stored-tensor.ts'
 
 /** Bytes that a component's open sessions hold for the tensors its graphs use. */
 export function heldBytes(component: WeightComponent, used: readonly StoredTensor[], lowering: Lowering): number {
-  return used.reduce((sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1), 0) * elementBytes(component, lowering)
+  return elementCount(used) * elementBytes(component, lowering)
+}
+
+/** Numbers in all of the tensors. */
+export function elementCount(tensors: readonly StoredTensor[]): number {
+  return tensors.reduce((sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1), 0)
 }
 
 /** Bytes of an element once a session is open: everything is float32 but the UNet on CUDA, whose graph computes in halves. */

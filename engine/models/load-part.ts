@@ -5,6 +5,7 @@ import { loadCheckpoint } from './load-checkpoint.ts'
 import { loadLora } from './load-lora.ts'
 import type { LoadedModel, LoadedParts, PartType } from './loaded-model.ts'
 import type { ModelRegistry, ModelSpec } from './model-spec.ts'
+import { safetyCheckerModel } from './safety-checker-model.ts'
 import { vaeModel } from './vae-model.ts'
 import type { OpenModel } from './weights-budget.ts'
 
@@ -34,6 +35,9 @@ const kinds: { readonly [T in PartType]: PartKind<LoadedParts[T]> } = {
   },
   // It is sorted by the layers of one checkpoint.
   lora: { dependsOn: ({ spec }) => airKey(spec.air), load: (spec, { base, makeRoom }) => loadLora(spec, base, makeRoom) },
+  safetyChecker: {
+    load: async (spec, { runtime, makeRoom }) => openCompiled(spec, await safetyCheckerModel(spec, loweringOf(runtime)), runtime, makeRoom),
+  },
 }
 
 /** Parts of an equal key are the same thing. */

@@ -116,12 +116,39 @@ export interface LoadedLora {
   readonly textEncoders: readonly NetworkLora[]
 }
 
+/** How a picture becomes the input of a CLIP vision encoder; a step that is absent is left out. */
+export interface ClipImageSettings {
+  /** Size that the picture's shorter side is brought to, or the whole picture. */
+  readonly resize?: { readonly shortestEdge: number } | { readonly width: number; readonly height: number }
+  readonly kernel: 'bicubic' | 'lanczos'
+  /** Size of the part in the middle that is kept; what is smaller gets a black border. */
+  readonly crop?: { readonly width: number; readonly height: number }
+  /** Factor for each sample. */
+  readonly scale?: number
+  /** By channel. */
+  readonly normalize?: { readonly mean: readonly number[]; readonly deviation: readonly number[] }
+}
+
+/** A safety checker that is open on a device. */
+export interface LoadedSafetyChecker {
+  readonly air: string
+  /** Pixels along each side of its input. */
+  readonly imageSize: number
+  readonly settings: ClipImageSettings
+  /**
+   * `pixel_values` float32 [rows, 3, imageSize, imageSize] → `flag` float32 [rows]: 1 for sensitive content, 0 for none,
+   * and not a number for a picture that cannot be judged.
+   */
+  readonly session: ModelSession
+}
+
 /** What a request may use beside its checkpoint, by the type of its model. */
 export interface LoadedParts {
   /** One that takes the last steps over. */
   readonly checkpoint: LoadedModel
   readonly vae: LoadedVae
   readonly lora: LoadedLora
+  readonly safetyChecker: LoadedSafetyChecker
 }
 export type PartType = keyof LoadedParts
 

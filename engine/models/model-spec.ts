@@ -6,6 +6,7 @@ export const ModelType = {
   vae: 'vae',
   embedding: 'embedding',
   ipAdapter: 'ipAdapter',
+  safetyChecker: 'safetyChecker',
 } as const
 export type ModelType = (typeof ModelType)[keyof typeof ModelType]
 
@@ -33,6 +34,8 @@ export interface ModelSpec {
   readonly path: string
   /** Absolute path of a diffusers folder without weights that describes a single-file checkpoint. */
   readonly configPath?: string
+  /** For a checkpoint: AIR of the safety checker that judges its pictures, its own or the first one offered. */
+  readonly safetyChecker?: string
   readonly defaults: ModelDefaults
 }
 

@@ -15,7 +15,12 @@ import { modelFailure } from './model-failure.ts'
 import { ModelType } from './model-spec.ts'
 import type { BrokenModel, ModelDefaults, ModelRegistry, ModelSpec } from './model-spec.ts'
 import { openCheckpoint } from './open-checkpoint.ts'
+import { safetyCheckerModel } from './safety-checker-model.ts'
+import { assignSafetyCheckers, ownSafetyChecker } from './safety-checkers.ts'
 import { vaeModel } from './vae-model.ts'
+
+/** Types of which an entry may be a folder, beside checkpoints. */
+const FOLDER_TYPES: readonly ModelType[] = [ModelType.vae, ModelType.safetyChecker]
 
 /**
  * Looks through the models folders (each may also be one diffusers folder, or one `.safetensors` file) and opens what they
@@ -33,7 +38,8 @@ export async function openRegistry(folders: readonly string[], isNoiseScheduler:
   for (const folder of folders) {
     const { entries, invalid } = await findEntries(resolve(folder))
     broken.push(...invalid)
-    for (const entry of entries) {
+    const waiting = [...entries]
+    for (let entry = waiting.shift(); entry !== undefined; entry = waiting.shift()) {
       const air = entry.declared?.air ?? derivedAir(entry.fileName, candidate => taken.has(airKey(candidate)))
       if (taken.has(airKey(air))) {
         const left = entry.path === '.' ? entry.fileName : entry.path
@@ -48,6 +54,7 @@ export async function openRegistry(folders: readonly string[], isNoiseScheduler:
         const twin = entry.declared ? undefined : [...models.values()].find(({ path }) => path === model.path)
         if (twin) throw new ModelError(`it is offered already, as ${twin.air}`)
         models.set(airKey(air), model)
+        waiting.unshift(...(await ownSafetyChecker(entry, model)))
       } catch (error) {
         const reason = modelFailure(error)
         if (reason === undefined) throw error
@@ -55,7 +62,7 @@ export async function openRegistry(folders: readonly string[], isNoiseScheduler:
       }
     }
   }
-  return memoryRegistry(models, broken)
+  return memoryRegistry(assignSafetyCheckers(models), broken)
 }
 
 function memoryRegistry(models: ReadonlyMap<string, ModelSpec>, broken: readonly BrokenModel[]): ModelRegistry {
@@ -110,9 +117,13 @@ async function checkPart(spec: ModelSpec): Promise<void> {
   if (!isFolder) {
     const kind = fileKind((await readSafetensors(path)).tensors)
     if (kind !== undefined && kind !== type) throw new ModelError(`its file is a ${kind}, not a ${type}`)
-  } else if (type !== ModelType.vae) {
+  } else if (!FOLDER_TYPES.includes(type)) {
     throw new ModelError(`a ${type} is one .safetensors file, not a folder`)
   }
   if (type === ModelType.vae) await vaeModel(spec, undefined, 'cpu')
   if (type === ModelType.lora) await openLora(path)
+  if (type === ModelType.safetyChecker) {
+    if (!isFolder) throw new ModelError(`a ${type} is a folder with config.json and model.safetensors, not a file`)
+    await safetyCheckerModel(spec, 'cpu')
+  }
 }

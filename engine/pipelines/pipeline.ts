@@ -1,5 +1,5 @@
 import type { DecodedRequest, RgbImage } from '../core/generation-request.ts'
-import type { LoadedLora, LoadedModel, LoadedVae } from '../models/loaded-model.ts'
+import type { LoadedLora, LoadedModel, LoadedSafetyChecker, LoadedVae } from '../models/loaded-model.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
 
 /** What a request uses beside its checkpoint, loaded. */
@@ -8,6 +8,8 @@ export interface RequestParts {
   readonly vae?: LoadedVae
   /** The checkpoint that takes the last steps over. */
   readonly refiner?: LoadedModel
+  /** Judges the finished picture; present if and only if the request asks for it. */
+  readonly safetyChecker?: LoadedSafetyChecker
   readonly loras?: readonly LoraPart[]
 }
 
@@ -22,6 +24,11 @@ export interface LoraPart {
 export interface PreparedRequest {
   readonly request: DecodedRequest
   readonly parts: RequestParts
+}
+
+/** A picture that is done but for the check of its content. */
+export interface UncheckedPicture extends PreparedRequest {
+  readonly image: RgbImage
 }
 
 /** Text encoder states of a prompt's chunks, one after the other. */
@@ -91,4 +98,6 @@ export interface Pipeline {
   denoise(states: readonly DenoiseState[], maxRows: number): Promise<readonly (Error | undefined)[]>
   /** Stage 4: turns latents of the same size, for the same VAE, into pictures, at most `maxRows` in one run. */
   decode(states: readonly DenoiseState[], maxRows: number): Promise<readonly RgbImage[]>
+  /** Stage 5, where a request asks for it: whether each picture shows sensitive content, at most `maxRows` in one run. */
+  checkContent(pictures: readonly UncheckedPicture[], maxRows: number): Promise<readonly boolean[]>
 }

@@ -3,6 +3,7 @@ import { EngineError } from '../engine-error.ts'
 import type { LoadedModel, LoadedVae } from '../models/loaded-model.ts'
 import type { PromptTokenizer } from '../prompts/prompt-tokenizer.ts'
 import type { NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
+import { checkContent } from './check-content.ts'
 import type { EmbedsCache } from './embeds-cache.ts'
 import { FloatPool } from './float-pool.ts'
 import { guide } from './guide.ts'
@@ -10,7 +11,7 @@ import { isFiniteArray } from './is-finite-array.ts'
 import { unetLoras } from './lora-uses.ts'
 import type { NetworkRunner } from './network-runner.ts'
 import { outputData } from './output-data.ts'
-import type { Conditioning, DenoiseState, Pipeline, PreparedRequest, RequestParts } from './pipeline.ts'
+import type { Conditioning, DenoiseState, Pipeline, PreparedRequest, RequestParts, UncheckedPicture } from './pipeline.ts'
 import { PromptEncoder } from './prompt-encoder.ts'
 import { groupRows } from './row-groups.ts'
 import { UnetBatch, type UnetRow } from './unet-batch.ts'
@@ -108,6 +109,11 @@ export class StableDiffusionPipeline implements Pipeline {
       images.push(...(await this.#runVaeDecoder(states.slice(from, from + maxRows))))
     }
     return images
+  }
+
+  /** 5. Check the content of pictures whose requests ask for it. */
+  checkContent(pictures: readonly UncheckedPicture[], maxRows: number): Promise<readonly boolean[]> {
+    return checkContent(pictures, maxRows, this.#options.runNetwork)
   }
 
   /** Gives each row's model output; the arrays are the caller's. */

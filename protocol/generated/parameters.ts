@@ -197,6 +197,19 @@ export const parameterTables = {
         "type": "boolean",
         "default": false
       },
+      "checkNSFW": {
+        "type": "boolean",
+        "default": false
+      },
+      "safety": {
+        "type": "object",
+        "parameters": {
+          "checkContent": {
+            "type": "boolean",
+            "default": false
+          }
+        }
+      },
       "uploadEndpoint": {
         "type": "string",
         "minLength": 1,
@@ -217,8 +230,7 @@ export const parameterTables = {
       "lycoris",
       "ipAdapters",
       "webhookURL",
-      "checkNSFW",
-      "safety",
+      "safety.mode",
       "inputs",
       "referenceImages",
       "acceleratorOptions",

@@ -80,6 +80,10 @@ export interface ImageResult {
    */
   readonly seed: number
   /**
+   * Whether the safety checker flags the picture; with `checkNSFW` or `safety.checkContent`.
+   */
+  readonly NSFWContent?: boolean
+  /**
    * With `includeCost`.
    */
   readonly cost?: number

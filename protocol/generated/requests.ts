@@ -126,6 +126,19 @@ export interface ImageInferenceRequest {
    */
   readonly includeCost: boolean
   /**
+   * Judges each picture with the model's safety checker and tells the verdict in `NSFWContent`; the picture is delivered whatever it is.
+   */
+  readonly checkNSFW: boolean
+  /**
+   * Another way to ask for the check.
+   */
+  readonly safety?: {
+    /**
+     * The same as `checkNSFW`.
+     */
+    readonly checkContent: boolean
+  }
+  /**
    * URL to which each finished picture is sent with HTTP PUT, such as a presigned one of an object store. The result is delivered all the same; it says so in `uploadError` when the upload failed. With several results the same URL gets each of them.
    */
   readonly uploadEndpoint?: string

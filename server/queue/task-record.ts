@@ -64,6 +64,8 @@ export interface CommittedResult {
   readonly seed: number
   readonly byteLength: number
   readonly format: OutputOptions['format']
+  /** Whether it shows sensitive content; present if and only if the task asked for the check. */
+  readonly isSensitive?: boolean
   /** Why it could not be sent to the task's `uploadUrl`. */
   readonly uploadFailure?: string
 }

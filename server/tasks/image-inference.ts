@@ -1,5 +1,5 @@
 import { ModelType, noiseSchedulerNames, resolveNoiseScheduler } from '../../engine/index.ts'
-import type { ModelRegistry } from '../../engine/index.ts'
+import type { ModelRegistry, ModelSpec } from '../../engine/index.ts'
 import { createError } from '../../protocol/index.ts'
 import type { ErrorBody, ImageInferenceRequest, TaskOf } from '../../protocol/index.ts'
 import { TargetRefusedError } from '../outbound/target-guard.ts'
@@ -65,6 +65,8 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
   if (vae && isRefusal(vae)) return refuse(vae)
   const loras = planLoras(task.lora ?? [], context.models)
   if (isRefusal(loras)) return refuse(loras)
+  const uncheckable = refuseContentCheck(task, model)
+  if (uncheckable) return refuse(uncheckable)
   const { width = model.defaults.width, height = model.defaults.height } = task
   if (width === undefined) return refuse(missingSize('width'))
   if (height === undefined) return refuse(missingSize('height'))
@@ -95,6 +97,7 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
       width, height, totalSteps, noiseScheduler,
       guidanceScale: task.CFGScale ?? model.defaults.CFGScale ?? fallbacks.CFGScale,
       clipSkip: task.clipSkip,
+      ...(asksForContentCheck(task) && { checkContent: true }),
     },
     results: planResults(task.seed, count, key, context),
     output: outputOf(task),
@@ -103,6 +106,17 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
     acceptedAt: context.now(),
   }
   return { type: 'planned', record }
+}
+
+function asksForContentCheck({ checkNSFW, safety }: ImageInferenceRequest): boolean {
+  return checkNSFW || (safety?.checkContent ?? false)
+}
+
+/** A check that nothing can do is refused: no answer is better than one that sounds like an all-clear. */
+function refuseContentCheck(task: ImageInferenceRequest, { air, safetyChecker }: ModelSpec): Refusal | undefined {
+  if (!asksForContentCheck(task) || safetyChecker !== undefined) return undefined
+  const reason = `this server has no safety checker for the model ${air}`
+  return { code: 'invalidParameter', parameter: task.checkNSFW ? 'checkNSFW' : 'safety.checkContent', type: 'boolean', reason }
 }
 
 function missingSize(parameter: 'width' | 'height'): Refusal {

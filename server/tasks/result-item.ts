@@ -39,6 +39,7 @@ export async function buildResultItem(record: TaskRecord, result: CommittedResul
     ...(types.includes('dataURI') && { imageDataURI: `data:${mediaType};base64,${base64}` }),
     seed: result.seed,
     status: 'success',
+    ...(result.isSensitive !== undefined && { NSFWContent: result.isSensitive }),
     ...(record.costPerResult !== undefined && { cost: record.costPerResult }),
     ...(result.uploadFailure !== undefined && { uploadError: createError('uploadFailed', { parameter: 'uploadEndpoint', reason: result.uploadFailure }) }),
   }

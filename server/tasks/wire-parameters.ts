@@ -13,6 +13,7 @@ const wireParameters = {
   vae: { parameter: 'vae', code: 'invalidVae' },
   refiner: { parameter: 'refiner', code: 'invalidRefiner' },
   clipSkip: { parameter: 'clipSkip', code: 'invalidClipSkip' },
+  checkContent: { parameter: 'checkNSFW', code: 'invalidCheckNSFW' },
   seed: { parameter: 'seed', code: 'invalidSeed' },
 } as const satisfies Readonly<Record<string, WireParameter>>
 

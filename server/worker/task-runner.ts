@@ -1,4 +1,4 @@
-import type { EncodedImage, Engine, ImageFormat, RgbImage } from '../../engine/index.ts'
+import type { EncodedImage, Engine, GeneratedImage, ImageFormat, RgbImage } from '../../engine/index.ts'
 import type { FetchImage } from '../outbound/fetch-image.ts'
 import type { Lease } from '../queue/contract.ts'
 import { UploadError } from '../outbound/upload-image.ts'
@@ -66,8 +66,12 @@ async function runResult(options: TaskRunnerOptions, lease: Lease, request: Task
   const expiresAt = now() + (output.ttlSeconds ?? imageTtlSeconds) * 1000
   await store.put({ imageUUID, account: key.account, format: output.format, byteLength, expiresAt }, bytes)
   const uploadFailure = await send(options, output, { bytes, mediaType: imageFormats[output.format].mediaType }, signal)
-  const result: CommittedResult = { index, imageUUID, seed, byteLength, format: output.format, ...(uploadFailure !== undefined && { uploadFailure }) }
+  const result: CommittedResult = { index, imageUUID, seed, byteLength, format: output.format, ...verdict(picture), ...(uploadFailure !== undefined && { uploadFailure }) }
   await claims.commit(lease, result)
+}
+
+function verdict({ isSensitive }: GeneratedImage): Pick<CommittedResult, 'isSensitive'> {
+  return isSensitive === undefined ? {} : { isSensitive }
 }
 
 /** Sends a picture where its task wants it; gives the reason when it was not taken, for the picture itself is there. */
@@ -88,7 +92,7 @@ async function generate(
   request: TaskRequest<EncodedImage>,
   { imageUUID, seed }: PlannedResult,
   signal: AbortSignal,
-): Promise<RgbImage> {
+): Promise<GeneratedImage> {
   signal.throwIfAborted()
   // A retry may start while the generation of the lease that was lost is still leaving the engine.
   const id = isRetry ? `${imageUUID}/retry` : imageUUID

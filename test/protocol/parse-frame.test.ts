@@ -25,7 +25,7 @@ function requestOf(extra: object, strictParameters = false) {
 
 t.test('a task with required parameters alone gets its defaults', async t => {
   t.same(requestOf({}), {
-    ...minimal, outputType: ['URL'], outputFormat: 'JPG', outputQuality: 95, numberResults: 1, includeCost: false, deliveryMethod: 'sync', clipSkip: 0,
+    ...minimal, outputType: ['URL'], outputFormat: 'JPG', outputQuality: 95, numberResults: 1, includeCost: false, deliveryMethod: 'sync', clipSkip: 0, checkNSFW: false,
   })
 })
 
@@ -87,14 +87,14 @@ t.test('lengths count code points, and an empty negative prompt is none', async 
 t.test('a known parameter without a function is refused by name unless it asks for nothing', async t => {
   const asking: readonly [object, string][] = [
     [{ seedImage: 'http://x' }, 'seedImage'], [{ strength: 0.5 }, 'strength'], [{ lycoris: [{ model: 'a:b@c' }] }, 'lycoris'],
-    [{ checkNSFW: true }, 'checkNSFW'], [{ safety: { checkContent: true } }, 'safety.checkContent'], [{ inputs: { seedImage: 'u' } }, 'inputs.seedImage'],
+    [{ safety: { checkContent: true, mode: 'fast' } }, 'safety.mode'], [{ inputs: { seedImage: 'u' } }, 'inputs.seedImage'],
     [{ promptWeighting: 'compel' }, 'promptWeighting'], [{ webhookURL: 'http://x' }, 'webhookURL'], [{ outpaint: { top: 64 } }, 'outpaint.top'],
     [{ outpainting: { top: 64 } }, 'outpainting.top'], [{ hiresFix: true }, 'hiresFix'], [{ acceleratorOptions: { teaCache: true } }, 'acceleratorOptions.teaCache'],
     [{ controlNet: [{ model: 'c:d@1', guideImage: 'u', weight: null }] }, 'controlNet'],
   ]
   for (const [extra, parameter] of asking) t.match(errorOf(extra), { code: 'unsupportedParameter', parameter, taskUUID: 'a-task' })
   const empty = { seedImage: null, strength: 0, lycoris: [], checkNSFW: false, safety: { checkContent: false }, inputs: {}, promptWeighting: '', outpaint: { top: 0 }, controlNet: [{ model: null }] }
-  t.same(requestOf(empty), requestOf({}))
+  t.same(requestOf(empty), { ...requestOf({}), safety: { checkContent: false } })
 })
 
 t.test('an unknown parameter is ignored, or refused where the server is strict', async t => {

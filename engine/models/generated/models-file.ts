@@ -20,7 +20,7 @@ export interface ModelsFileEntry {
   /**
    * Kind of the entry.
    */
-  readonly type: 'checkpoint' | 'lora' | 'controlnet' | 'vae' | 'embedding' | 'ipAdapter'
+  readonly type: 'checkpoint' | 'lora' | 'controlnet' | 'vae' | 'embedding' | 'ipAdapter' | 'safetyChecker'
   /**
    * Folder or file, relative to the models folder, which it may not leave.
    */

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { StepLoopEngine } from '../../../engine/core/step-loop-engine.ts'
 import type { DecodedRequest, GenerationRequest } from '../../../engine/core/generation-request.ts'
 import type { RunReport } from '../../../engine/engine.ts'
-import type { Held, LoadedModel, LoadedParts, LoadedVae, ModelLoader, PartType } from '../../../engine/models/loaded-model.ts'
+import type { Held, LoadedModel, LoadedParts, LoadedSafetyChecker, LoadedVae, ModelLoader, PartType } from '../../../engine/models/loaded-model.ts'
 import { ModelError } from '../../../engine/models/model-error.ts'
 import { EmbedsCache } from '../../../engine/pipelines/embeds-cache.ts'
 import { createNetworkRunner } from '../../../engine/pipelines/network-runner.ts'
@@ -16,7 +16,7 @@ import type { Tensor } from '../../../engine/tensor.ts'
 type Feeds = Readonly<Record<string, Tensor>>
 
 /** What a test may do to a network before it runs; throwing makes the run fail. */
-export type BeforeRun = (network: 'textEncoder' | 'unet' | 'vaeDecoder', feeds: Feeds) => void | Promise<void>
+export type BeforeRun = (network: 'textEncoder' | 'unet' | 'vaeDecoder' | 'safetyChecker', feeds: Feeds) => void | Promise<void>
 
 const chunkLength = 8
 const contextSize = 4
@@ -150,7 +150,7 @@ export function fakeVae(before: BeforeRun = () => {}, brightness = 0, latentChan
 /** A loaded model of this AIR over the arithmetic networks. */
 export function fakeModel(air: string, before: BeforeRun = () => {}): LoadedModel {
   return {
-    spec: { air, type: 'checkpoint', name: air, family: 'sd1', path: '/', defaults: { width: 64, height: 64 } },
+    spec: { air, type: 'checkpoint', name: air, family: 'sd1', path: '/', safetyChecker: 'checker:1@1', defaults: { width: 64, height: 64 } },
     contextSize,
     zerosEmptyPrompt: false,
     latentChannels: 4,
@@ -177,8 +177,29 @@ export interface FakeLoader extends ModelLoader {
   readonly isReleased: boolean
 }
 
-/** Parts by AIR: `bright:…` is a VAE whose pictures are brighter, `wide:…` one of other latents. */
+/** Side of what the fake safety checker sees of a picture. */
+const checkedSize = 4
+
+/** The fake safety checker flags pictures whose mean sample is above this. */
+export const flaggedAbove = 200
+
+function fakeSafetyChecker(air: string, before: BeforeRun = () => {}): LoadedSafetyChecker {
+  const judge = (feeds: Feeds): Record<string, Tensor> => {
+    const { data, dims: [rows = 0] } = feeds.pixel_values as Tensor<'float32'>
+    const size = data.length / rows
+    const flag = Float32Array.from({ length: rows }, (_, row) => {
+      const mean = data.subarray(row * size, (row + 1) * size).reduce((sum, value) => sum + value / size, 0)
+      return mean * 0 + (mean > flaggedAbove ? 1 : 0)
+    })
+    return { flag: { dtype: 'float32', dims: [rows], data: flag } }
+  }
+  const size = { width: checkedSize, height: checkedSize }
+  return { air, imageSize: checkedSize, settings: { resize: size, kernel: 'bicubic' }, session: session('safetyChecker', ['flag'], judge, before) }
+}
+
+/** Parts by AIR: `bright:…` is a VAE whose pictures are brighter, `wide:…` one of other latents, `checker:…` a safety checker. */
 function fakePart(air: string, before: BeforeRun | undefined): LoadedParts[PartType] {
+  if (air.startsWith('checker:')) return fakeSafetyChecker(air, before)
   return fakeVae(before, air.startsWith('bright:') ? 50 : 0, air.startsWith('wide:') ? 16 : 4)
 }
 

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { clipImageSettings, clipPixels } from '../../../engine/images/clip-pixels.ts'
-import type { ClipImageSettings } from '../../../engine/images/clip-pixels.ts'
+import { clipPixels } from '../../../engine/images/clip-pixels.ts'
+import { clipImageSettings } from '../../../engine/models/clip-image-settings.ts'
+import type { ClipImageSettings } from '../../../engine/models/loaded-model.ts'
 import { REFERENCE, readTensors } from '../architectures/reference-tensors.ts'
 
 const tensors = readTensors(join(REFERENCE, 'images', 'clip-pixels.safetensors'))

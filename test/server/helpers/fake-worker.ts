@@ -16,7 +16,8 @@ export interface FakeWorkerOptions {
 
 /**
  * Claims tasks and commits a pixel for each of their results. Prompts tell it what to do: one with `hold` waits for
- * `release`, one with `fail` fails, one with `failAfter1` fails after its first result, one with `refuseUpload` could not upload.
+ * `release`, one with `fail` fails, one with `failAfter1` fails after its first result, one with `refuseUpload` could not upload,
+ * one with `sensitive` is flagged where its content is checked.
  */
 export class FakeWorker {
   readonly #options: FakeWorkerOptions
@@ -94,9 +95,9 @@ export class FakeWorker {
 
   async #commit(lease: Lease, { index, imageUUID, seed }: TaskRecord['results'][number]): Promise<void> {
     const { queue, images, now, bytes = onePixelPng } = this.#options
-    const { key, output } = lease.record
+    const { key, output, request: { checkContent, prompt } } = lease.record
     const image = { imageUUID, account: key.account, format: output.format, byteLength: bytes.length, expiresAt: now() + (output.ttlSeconds ?? 3600) * 1000 }
     await images.put(image, bytes)
-    await queue.commit(lease, { index, imageUUID, seed, byteLength: bytes.length, format: output.format, ...(lease.record.request.prompt.includes('refuseUpload') && { uploadFailure: 'the server answered with status 403' }) })
+    await queue.commit(lease, { index, imageUUID, seed, byteLength: bytes.length, format: output.format, ...(checkContent && { isSensitive: prompt.includes('sensitive') }), ...(prompt.includes('refuseUpload') && { uploadFailure: 'the server answered with status 403' }) })
   }
 }

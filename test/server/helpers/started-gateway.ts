@@ -131,6 +131,7 @@ const models = [
   spec('local:refiner@1', { family: 'sdxlRefiner' }),
   spec('local:lora@1', { type: ModelType.lora }),
   spec('local:vae@1', { type: ModelType.vae }),
+  spec('local:checked@1', { safetyChecker: 'local:checker@1' }),
 ]
 
 const testRegistry: ModelRegistry = {

@@ -107,9 +107,23 @@ t.test('I11 the cost is there when it was asked for', async t => {
   t.notOk('cost' in ((await results({}))[0] ?? {}))
 })
 
-t.test('I12 a check for unsafe content is refused by name in both spellings, and one that asks for nothing is not', async t => {
-  t.match(await refusal({ checkNSFW: true }), { code: 'unsupportedParameter', parameter: 'checkNSFW' })
-  t.match(await refusal({ safety: { checkContent: true } }), { code: 'unsupportedParameter', parameter: 'safety.checkContent' })
+t.test('I12 NSFWContent is there if and only if the check was asked for, in either spelling', async t => {
+  const model = 'local:checked@1'
+  for (const check of [{ checkNSFW: true }, { safety: { checkContent: true } }]) {
+    t.equal((await results({ model, ...check }))[0]?.['NSFWContent'], false)
+    t.equal((await results({ model, ...check, positivePrompt: 'something sensitive' }))[0]?.['NSFWContent'], true)
+  }
+  const [item] = await results({ model, checkNSFW: true, positivePrompt: 'sensitive' })
+  client.send({ taskType: 'getResponse', taskUUID: item?.['taskUUID'] })
+  t.same((await client.waitForFrame(isAbout(String(item?.['taskUUID'])))).data, [item], 'and in what getResponse answers')
+})
+
+t.test('I12 a check that nothing can do is refused by name, and one that asks for nothing is not', async t => {
+  const message = /cannot be used: this server has no safety checker for the model local:test@1/
+  t.match(await refusal({ checkNSFW: true }), { code: 'invalidParameter', parameter: 'checkNSFW', message })
+  t.match(await refusal({ safety: { checkContent: true } }), { code: 'invalidParameter', parameter: 'safety.checkContent', message })
+  t.match(await refusal({ checkNSFW: 'yes' }), { code: 'invalidCheckNSFW', parameter: 'checkNSFW' })
+  t.match(await refusal({ safety: { checkContent: 1 } }), { code: 'invalidSafety', parameter: 'safety.checkContent' })
   const [item] = await results({ checkNSFW: false, safety: { checkContent: false } })
   t.notOk('NSFWContent' in (item ?? {}))
 })
@@ -175,7 +189,7 @@ t.test('I21 a refusal names what is wrong and what would be right', async t => {
   t.match((await client.next()).errors?.[0], { code: 'missingPositivePrompt', parameter: 'positivePrompt', taskUUID: nameless.taskUUID })
   const unknown = await refusal({ model: 'local:none@9' })
   t.match(unknown, { code: 'modelNotFound', parameter: 'model' })
-  t.same(unknown['allowedValues'], ['local:test@1', 'local:sized@1', 'local:xl@1', 'local:refiner@1'])
+  t.same(unknown['allowedValues'], ['local:test@1', 'local:sized@1', 'local:xl@1', 'local:refiner@1', 'local:checked@1'])
   t.match(await refusal({ model: 'local:broken@1' }), { code: 'modelUnavailable', parameter: 'model', message: /its UNet has no weights/ })
   t.match(await refusal({ model: 'local:lora@1' }), { code: 'invalidModel', parameter: 'model', message: /checkpoint/ })
   t.match(await refusal({ model: '../../etc/passwd' }), { parameter: 'model' })

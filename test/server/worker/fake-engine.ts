@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { EngineError, ModelError } from '../../../engine/index.ts'
-import type { Engine, GenerationRequest, ModelRegistry, RgbImage, RunReport } from '../../../engine/index.ts'
+import type { Engine, GeneratedImage, GenerationRequest, ModelRegistry, RgbImage, RunReport } from '../../../engine/index.ts'
 
 /** What a fake engine tells its test. */
 export interface FakeEngineHooks {
@@ -23,7 +23,7 @@ export class FakeEngine implements Engine {
     return this.#size
   }
 
-  async generate(request: GenerationRequest, signal: AbortSignal): Promise<RgbImage> {
+  async generate(request: GenerationRequest, signal: AbortSignal): Promise<GeneratedImage> {
     this.#size++
     this.#hooks.onStart?.(request)
     this.#hooks.onRun?.({ stage: 'encodePrompt', model: request.model, rows: 1, generations: [request.id], durationMs: 1 })
@@ -35,7 +35,7 @@ export class FakeEngine implements Engine {
         signal.throwIfAborted()
         this.#hooks.onRun?.({ stage: 'denoise', model: request.model, rows: 1, generations: [request.id], durationMs: 1 })
       }
-      return { width: 1, height: 1, data: Uint8Array.of(request.seed % 256, 0, 0) }
+      return { width: 1, height: 1, data: Uint8Array.of(request.seed % 256, 0, 0), ...(request.checkContent && { isSensitive: request.prompt === 'sensitive' }) }
     } finally {
       this.#size--
       this.#hooks.onEnd?.(request)

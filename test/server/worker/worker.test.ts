@@ -215,6 +215,17 @@ t.test('a picture goes to the URL of its task; what the URL does not take is a r
   t.equal(ends[1]?.results[0]?.uploadFailure, 'the server answered with status 403')
 })
 
+t.test('the verdict on a picture is part of its result, where the task asks for one', async t => {
+  const { end, submitAll } = setUp(t)
+  const tasks = (['sensitive', 'a cup', undefined] as const).map((prompt): TaskRecord => {
+    const task = makeTask({ ...(prompt && { prompt }) })
+    return { ...task, request: { ...task.request, ...(prompt && { checkContent: true }) } }
+  })
+  await submitAll(...tasks)
+  const ends = await Promise.all(tasks.map(end))
+  t.same(ends.map(snapshot => snapshot?.results[0]?.isSensitive), [true, false, undefined])
+})
+
 t.test('servers of clients that do not answer keep nobody else from the device', async t => {
   const stuck = (_url: string, signal: AbortSignal) =>
     new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
