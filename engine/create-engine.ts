@@ -1,10 +1,10 @@
 import { StepLoopEngine } from './core/step-loop-engine.ts'
-import { createRequestDecoder } from './decode-request.ts'
 import { DecodingEngine } from './decoding-engine.ts'
 import type { Engine, EngineOptions } from './engine.ts'
 import { createModelLoader } from './models/loader.ts'
 import { createPipeline } from './pipelines/create-pipeline.ts'
 import { EmbedsCache } from './pipelines/embeds-cache.ts'
+import { createImageFitter } from './fit-images.ts'
 import { openRuntime } from './runtime/open-runtime.ts'
 import { rankRounding } from './runtime/rank-buckets.ts'
 import { rowBucketsFor } from './runtime/row-buckets.ts'
@@ -26,5 +26,5 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     loader: createModelLoader({ registry, runtime, weightsBudgetBytes }),
     createPipeline: (model) => createPipeline(model, { cache, onRun, roundRank, nowMs: () => performance.now() }),
   })
-  return new DecodingEngine(stepLoop, createRequestDecoder())
+  return new DecodingEngine(stepLoop, createImageFitter())
 }

@@ -1,16 +1,16 @@
-import type { DecodedRequest, GeneratedImage, GenerationRequest, RgbImage } from './core/generation-request.ts'
+import type { GeneratedImage, GenerationRequest, RgbImage } from './core/generation-request.ts'
 import type { Engine } from './engine.ts'
+import type { FittedRequest } from './fit-images.ts'
 import type { Device } from './runtime/model-session.ts'
 
-/** An engine that takes pictures as files: it decodes them before a generation enters the step loop, which takes pixels. */
+/** An engine that takes pictures as files. Before a generation enters the step loop, which takes pixels, they are decoded and brought to its size. */
 export class DecodingEngine implements Engine {
   readonly #inner: Engine<RgbImage>
-  readonly #decode: (request: GenerationRequest) => Promise<DecodedRequest>
+  readonly #fit: (request: GenerationRequest) => Promise<FittedRequest>
 
-  /** @param decode throws an EngineError that names the field of a picture that cannot be used */
-  constructor(inner: Engine<RgbImage>, decode: (request: GenerationRequest) => Promise<DecodedRequest>) {
+  constructor(inner: Engine<RgbImage>, fit: (request: GenerationRequest) => Promise<FittedRequest>) {
     this.#inner = inner
-    this.#decode = decode
+    this.#fit = fit
   }
 
   get device(): Device {
@@ -23,7 +23,9 @@ export class DecodingEngine implements Engine {
 
   async generate(request: GenerationRequest, signal: AbortSignal): Promise<GeneratedImage> {
     signal.throwIfAborted()
-    return this.#inner.generate(await this.#decode(request), signal)
+    const fitted = await this.#fit(request)
+    const image = await this.#inner.generate(fitted.request, signal)
+    return { ...image, ...fitted.finish(image) }
   }
 
   warmUp(model: string): Promise<void> {

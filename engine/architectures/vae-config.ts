@@ -1,6 +1,6 @@
 import { ConfigReader } from './config-reader.ts'
 
-/** What the decoder needs of a VAE's `config.json`. */
+/** What a VAE's `config.json` says. */
 export interface VaeConfig {
   readonly latentChannels: number
   readonly outChannels: number
@@ -11,6 +11,7 @@ export interface VaeConfig {
   readonly groups: number
   readonly scalingFactor: number
   readonly shiftFactor: number
+  readonly hasQuantConv: boolean
   readonly hasPostQuantConv: boolean
   readonly hasMiddleAttention: boolean
   /** Pixels along one side of a latent cell. */
@@ -28,6 +29,12 @@ export function parseVaeConfig(config: Readonly<Record<string, unknown>>): VaeCo
   if (types.length !== channels.length) {
     throw reader.error('up_block_types', `must have ${channels.length} entries, as block_out_channels has`)
   }
+  const downTypes = reader.choices('down_block_types', ['DownEncoderBlock2D'], ['DownEncoderBlock2D'])
+  if (downTypes.length !== channels.length) {
+    throw reader.error('down_block_types', `must have ${channels.length} entries, as block_out_channels has`)
+  }
+  const inChannels = reader.size('in_channels', 3)
+  if (inChannels !== 3) throw reader.error('in_channels', `must be 3 for a picture, not ${inChannels}`)
   const groups = reader.size('norm_num_groups', 32)
   const odd = channels.find(each => each % groups !== 0)
   if (odd !== undefined) throw reader.error('norm_num_groups', `must divide all of block_out_channels, which ${groups} does not: ${odd}`)
@@ -43,6 +50,7 @@ export function parseVaeConfig(config: Readonly<Record<string, unknown>>): VaeCo
     groups,
     scalingFactor,
     shiftFactor: reader.number('shift_factor', 0),
+    hasQuantConv: reader.boolean('use_quant_conv', true),
     hasPostQuantConv: reader.boolean('use_post_quant_conv', true),
     hasMiddleAttention: reader.boolean('mid_block_add_attention', true),
     latentFactor: 2 ** (channels.length - 1),

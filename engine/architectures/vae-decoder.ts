@@ -9,8 +9,7 @@ import { NetworkWeights } from './network-weights.ts'
 import { resnet } from './resnet.ts'
 import { parseVaeConfig } from './vae-config.ts'
 import type { VaeConfig } from './vae-config.ts'
-
-const NORM_EPSILON = 1e-6
+import { VAE_NORM_EPSILON, vaeMiddle } from './vae-middle.ts'
 
 /**
  * The decoder of a VAE with its scaling in front and the conversion to bytes behind:
@@ -54,37 +53,16 @@ function finiteCheck(graph: GraphBuilder, pixels: Value): Value {
 function decode(graph: GraphBuilder, layers: Layers, weights: NetworkWeights, latents: FeatureMap, config: VaeConfig): FeatureMap {
   const [deepest = 0, ...shallower] = [...config.channels].reverse()
   let map = layers.conv(latents, weights.conv('conv_in', latents.channels, deepest, 3))
-  map = graph.within('mid_block', () => middle(layers, weights.at('mid_block'), map, config))
+  map = graph.within('mid_block', () => vaeMiddle(layers, weights.at('mid_block'), map, config))
   ;[deepest, ...shallower].forEach((channels, index) => graph.within(`up_blocks.${index}`, () => {
     const block = weights.at(`up_blocks.${index}`)
     for (let layer = 0; layer <= config.layers; layer++) {
-      map = resnet(layers, block.at(`resnets.${layer}`), map, { outChannels: channels, groups: config.groups, epsilon: NORM_EPSILON })
+      map = resnet(layers, block.at(`resnets.${layer}`), map, { outChannels: channels, groups: config.groups, epsilon: VAE_NORM_EPSILON })
     }
     if (index === shallower.length) return
     map = layers.conv(layers.upsample(map), block.conv('upsamplers.0.conv', channels, channels, 3))
   }))
-  const norm = { groups: config.groups, epsilon: NORM_EPSILON, silu: true }
+  const norm = { groups: config.groups, epsilon: VAE_NORM_EPSILON, silu: true }
   const normed = layers.groupNorm(map, weights.norm('conv_norm_out', map.channels), norm)
   return layers.conv(normed, weights.conv('conv_out', map.channels, config.outChannels, 3))
-}
-
-function middle(layers: Layers, weights: NetworkWeights, input: FeatureMap, config: VaeConfig): FeatureMap {
-  const options = { outChannels: input.channels, groups: config.groups, epsilon: NORM_EPSILON }
-  let map = resnet(layers, weights.at('resnets.0'), input, options)
-  if (config.hasMiddleAttention) map = pixelAttention(layers, weights.at('attentions.0'), map, config.groups)
-  return resnet(layers, weights.at('resnets.1'), map, options)
-}
-
-/** Attention of all pixels to each other with one head, added to the input. */
-function pixelAttention(layers: Layers, weights: NetworkWeights, input: FeatureMap, groups: number): FeatureMap {
-  const width = input.channels
-  const normed = layers.groupNorm(input, weights.norm('group_norm', width), { groups, epsilon: NORM_EPSILON, silu: false })
-  const tokens = layers.toTokens(normed)
-  const attended = layers.attention({
-    query: layers.linear(tokens, weights.linear('to_q', width, width)),
-    key: layers.linear(tokens, weights.linear('to_k', width, width)),
-    value: layers.linear(tokens, weights.linear('to_v', width, width)),
-    heads: 1,
-  })
-  return layers.add(layers.toFeatures(layers.linear(attended, weights.linear('to_out.0', width, width)), input), input)
 }

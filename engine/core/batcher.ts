@@ -61,21 +61,27 @@ export function stepCost({ pipeline, request }: ReadyGeneration, rows: number): 
   return rows * Math.round(pipeline.costPerUnit * cells * (1 + cells / attentionBalanceCells))
 }
 
-/** A VAE decode of SD 1.5 costs about as much as three rows of its UNet. */
+/** A VAE decode of SD 1.5 costs about as much as three rows of its UNet, an encode half of that. */
 const decodeCostInRows = 3
+const encodeImageCostInRows = 1.5
+
+/** Cost of encoding a generation's picture, in the units of `stepCost`. */
+export function encodeImageCost(generation: ReadyGeneration): number {
+  return stepCost(generation, encodeImageCostInRows)
+}
 
 /** Cost of decoding a generation's latents, in the units of `stepCost`. */
 export function decodeCost(generation: ReadyGeneration): number {
   return stepCost(generation, decodeCostInRows)
 }
 
-/** The decoder's memory grows with the picture: two of 512x512 or eight of 256x256 at once. */
-const maxDecodeCells = 8192
+/** A VAE's memory grows with the picture: two of 512x512 or eight of 256x256 at once. */
+const maxVaeCells = 8192
 
 /** Most pictures of a generation's size in one VAE run. */
-export function decodeRowCap({ pipeline, request }: ReadyGeneration): number {
+export function imageRowCap({ pipeline, request }: ReadyGeneration): number {
   const { width, height } = pipeline.latentSize(request)
-  return Math.max(1, Math.floor(maxDecodeCells / (width * height)))
+  return Math.max(1, Math.floor(maxVaeCells / (width * height)))
 }
 
 /** A safety checker costs about as much as SD 1.5's UNet for a quarter of a row of 64x64, whatever the picture's size. */

@@ -1,5 +1,5 @@
 import { EngineError } from '../engine-error.ts'
-import type { DenoiseState, Pipeline } from '../pipelines/pipeline.ts'
+import type { DenoiseState, ImageLatents, Pipeline } from '../pipelines/pipeline.ts'
 import { rowsOf } from './batcher.ts'
 import type { RgbImage } from './generation-request.ts'
 import type { Generation } from './generation.ts'
@@ -9,6 +9,7 @@ import type { WorkPlan } from './step-plan.ts'
 
 /** What a step did for one generation. */
 export type StepOutcome = { readonly generation: Generation } & (
+  | { readonly type: 'imagesEncoded'; readonly images: ImageLatents }
   | { readonly type: 'prepared'; readonly state: DenoiseState }
   | { readonly type: 'stepped' }
   | { readonly type: 'decoded'; readonly image: RgbImage }
@@ -47,9 +48,13 @@ export class Executor {
   }
 }
 
+/** Most pictures that a generation has encoded: the one it starts from, and what is left of it under the mask. */
+const picturesPerGeneration = 2
+
 /** Rows of a stage's run if nothing limits them; for prompts, which come in chunks and from the cache, only `maxRows` does. */
 function mostRows(stage: WorkPlan['type'], generations: readonly Generation[]): number {
   if (stage === 'encodePrompt') return Infinity
+  if (stage === 'encodeImage') return picturesPerGeneration * generations.length
   return stage === 'decode' || stage === 'checkContent' ? generations.length : generations.reduce((sum, generation) => sum + rowsOf(generation), 0)
 }
 
@@ -59,13 +64,19 @@ function runStage(stage: WorkPlan['type'], generations: readonly Generation[], m
 }
 
 const stages = {
+  encodeImage: async (pipeline, generations, maxRows) => {
+    const images = await pipeline.encodeImages(generations, maxRows)
+    return generations.map((generation, i): StepOutcome => ({ type: 'imagesEncoded', generation, images: images[i] as ImageLatents }))
+  },
+
   encodePrompt: async (pipeline, generations, maxRows) => {
     const conditionings = await pipeline.encodePrompts(generations, maxRows)
     return generations.map((generation, i): StepOutcome => {
       try {
         const conditioning = conditionings[i] as (typeof conditionings)[number]
-        const { state, parts } = generation
-        const prepared = state === undefined ? pipeline.prepareLatents(generation, conditioning) : pipeline.takeOver(state, parts, conditioning)
+        const { state, parts, images = {} } = generation
+        const prepared =
+          state === undefined ? pipeline.prepareLatents(generation, conditioning, images) : pipeline.takeOver(state, parts, conditioning)
         return { type: 'prepared', generation, state: prepared }
       } catch (error) {
         return { type: 'failed', generation, error: asEngineError(error) }

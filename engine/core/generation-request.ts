@@ -39,8 +39,16 @@ export interface GenerationRequest<Image = EncodedImage> {
   readonly refiner?: RefinerUse
   /** Whether the finished picture is judged by the model's safety checker. @default false */
   readonly checkContent?: boolean
-  /** Picture that the denoising starts from, any size. */
+  /** Picture that the denoising starts from. */
   readonly initImage?: Image
+  /** How much of `initImage` is given up, 0 to 1: the share of the steps that are made. Present if and only if that is. */
+  readonly strength?: number
+  /** Which part of `initImage` is repainted: white; black stays. */
+  readonly mask?: Image
+  /** Zooms into the mask: pixels around it that are seen with it. The picture outside that part is not computed. */
+  readonly maskMargin?: number
+  /** Paints around `initImage`; then there is no mask. */
+  readonly outpainting?: Outpainting
 }
 
 /** A checkpoint that goes on where another has begun, of a family that `canRefine` the other's. */
@@ -59,7 +67,17 @@ export interface LoraUse {
   readonly weight: number
 }
 
-/** A request as the step loop takes it: its pictures decoded. */
+/** How far a picture is extended on each side, in pixels. */
+export interface Outpainting {
+  readonly top: number
+  readonly right: number
+  readonly bottom: number
+  readonly left: number
+  /** Pixels inside the picture over which it fades into what is painted. */
+  readonly blur: number
+}
+
+/** A request as the step loop takes it: its pictures decoded, of the request's size, and the mask grey. */
 export type DecodedRequest = GenerationRequest<RgbImage>
 
 /** A decoded picture: 8-bit RGB, row-major, three bytes a pixel. */

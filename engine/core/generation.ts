@@ -1,4 +1,4 @@
-import type { DenoiseState, Pipeline, RequestParts } from '../pipelines/pipeline.ts'
+import type { DenoiseState, ImageLatents, Pipeline, RequestParts } from '../pipelines/pipeline.ts'
 import type { DecodedRequest, GeneratedImage, RgbImage } from './generation-request.ts'
 import { GenerationStatus, isFinished } from './generation-status.ts'
 
@@ -29,6 +29,7 @@ export class Generation {
   #status: GenerationStatus = GenerationStatus.waiting
   #pipeline: Pipeline | undefined
   #parts: RequestParts = {}
+  #images: ImageLatents | undefined
   #state: DenoiseState | undefined
   /** Takes the last steps over. */
   #refiner: Pipeline | undefined
@@ -66,6 +67,16 @@ export class Generation {
   /** What it uses beside its model; nothing before that is loaded. */
   get parts(): RequestParts {
     return this.#parts
+  }
+
+  /** Latents of its pictures, once they are encoded and until it starts. */
+  get images(): ImageLatents | undefined {
+    return this.#images
+  }
+
+  /** Whether it waits for its pictures to be encoded. */
+  get needsImages(): boolean {
+    return this.#state === undefined && this.#images === undefined && this.#pipeline?.needsImages(this.request) === true
   }
 
   /** Its latents, once its prompts are encoded. */
@@ -109,10 +120,16 @@ export class Generation {
     this.#refiner = refiner
   }
 
+  /** The pictures are encoded. */
+  take(images: ImageLatents): void {
+    this.#images = images
+  }
+
   /** The prompts are encoded and the latents prepared, by the model's pipeline or later by a refiner's. */
   start(state: DenoiseState): void {
     if (this.#status !== GenerationStatus.running) this.#to(GenerationStatus.running)
     this.#state = state
+    this.#images = undefined
     this.#isHandedOver = false
     this.handOver()
   }

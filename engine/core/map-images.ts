@@ -1,7 +1,7 @@
 import type { GenerationRequest } from './generation-request.ts'
 
 /** The fields of a request that hold pictures. */
-export type ImageFields<Image> = Pick<GenerationRequest<Image>, 'initImage'>
+export type ImageFields<Image> = Pick<GenerationRequest<Image>, 'initImage' | 'mask'>
 
 /** A request whose pictures are given in another way. */
 export type WithImages<Request, Image> = Omit<Request, keyof ImageFields<Image>> & ImageFields<Image>
@@ -14,6 +14,10 @@ export async function mapImages<From, To, Request extends ImageFields<From>>(
   request: Request,
   map: (image: From, parameter: string) => Promise<To>,
 ): Promise<WithImages<Request, To>> {
-  const { initImage, ...rest } = request
-  return { ...rest, ...(initImage !== undefined && { initImage: await map(initImage, 'initImage') }) }
+  const { initImage, mask, ...rest } = request
+  return {
+    ...rest,
+    ...(initImage !== undefined && { initImage: await map(initImage, 'initImage') }),
+    ...(mask !== undefined && { mask: await map(mask, 'mask') }),
+  }
 }

@@ -178,6 +178,8 @@ export class StepLoopEngine implements Engine<RgbImage> {
     const { generation } = outcome
     if (generation.isFinished) return
     switch (outcome.type) {
+      case 'imagesEncoded':
+        return generation.take(outcome.images)
       case 'prepared':
         return generation.start(outcome.state)
       case 'stepped':

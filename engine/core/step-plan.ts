@@ -4,6 +4,8 @@ import type { Generation } from './generation.ts'
 export type StepPlan =
   /** Nothing can run now. */
   | { readonly type: 'idle' }
+  /** Encode the pictures of these generations, which share a batch key. */
+  | { readonly type: 'encodeImage'; readonly batchKey: string; readonly generations: readonly Generation[]; readonly maxRows: number }
   /** Encode the prompts of these generations, all of one model, and prepare their latents. */
   | { readonly type: 'encodePrompt'; readonly batchKey: string; readonly generations: readonly Generation[]; readonly maxRows: number }
   /** Take each of these generations one step on; they share a batch key. */

@@ -1,4 +1,6 @@
-import { batchKeyOf, checkCost, checkKeyOf, decodeCost, decodeKeyOf, decodeRowCap, groupBy, rowsOf, stepCost, type ReadyGeneration } from './batcher.ts'
+import {
+  batchKeyOf, checkCost, checkKeyOf, decodeCost, decodeKeyOf, encodeImageCost, groupBy, imageRowCap, rowsOf, stepCost, type ReadyGeneration,
+} from './batcher.ts'
 import { DeficitRoundRobin } from './deficit-round-robin.ts'
 import type { Generation } from './generation.ts'
 import type { RowCaps } from './row-caps.ts'
@@ -48,17 +50,17 @@ export class StepScheduler {
   #choose(unchecked: readonly ReadyGeneration[], undecoded: readonly ReadyGeneration[], lanes: ReadonlyMap<string, Lane>): StepPlan {
     if (undecoded.length > 0 && !this.#sinceDenoise.has('decode')) return this.#planDecode(undecoded)
     if (unchecked.length > 0 && !this.#sinceDenoise.has('checkContent')) return this.#planCheck(unchecked)
-    const canEncode = !this.#sinceDenoise.has('encodePrompt')
     for (const key of this.#lanes.order()) {
       const lane = lanes.get(key) as Lane
-      const unprepared = this.#pick(lane).filter((generation) => !generation.isPrepared)
-      if (unprepared.length > 0 && canEncode) return this.#planEncode(lane, unprepared)
+      const encoding = this.#planEncode(lane, this.#pick(lane).filter((generation) => !generation.isPrepared))
+      if (encoding !== undefined) return encoding
       const prepared = lane.generations.filter((generation) => generation.isPrepared)
       if (prepared.length > 0) return this.#planDenoise(lane, this.#pick({ key, generations: prepared }), lanes)
     }
     // Nothing can be denoised, so nothing starves if encoding, decoding or checking runs again.
+    this.#sinceDenoise.clear()
     const [lane] = lanes.values()
-    if (lane !== undefined) return this.#planEncode(lane, this.#pick(lane))
+    if (lane !== undefined) return this.#planEncode(lane, this.#pick(lane)) ?? { type: 'idle' }
     if (undecoded.length > 0) return this.#planDecode(undecoded)
     return unchecked.length > 0 ? this.#planCheck(unchecked) : { type: 'idle' }
   }
@@ -70,8 +72,17 @@ export class StepScheduler {
     return picked
   }
 
-  #planEncode({ key }: Lane, generations: readonly ReadyGeneration[]): WorkPlan {
-    return { type: 'encodePrompt', batchKey: key, generations, maxRows: this.#rowCaps.get('encodePrompt', key) }
+  /** What lets these generations start: first the pictures of those that have some, then the prompts of all that are ready for it. */
+  #planEncode({ key }: Lane, generations: readonly ReadyGeneration[]): WorkPlan | undefined {
+    const withImages = generations.filter((generation) => generation.needsImages)
+    if (withImages.length > 0 && !this.#sinceDenoise.has('encodeImage')) {
+      for (const generation of withImages) this.#owners.charge({ key: generation.owner, weight: 1 }, encodeImageCost(generation))
+      const cap = Math.min(this.#rowCaps.get('encodeImage', key), imageRowCap(withImages[0] as ReadyGeneration))
+      return { type: 'encodeImage', batchKey: key, generations: withImages, maxRows: cap }
+    }
+    const ready = generations.filter((generation) => !generation.needsImages)
+    if (ready.length === 0 || this.#sinceDenoise.has('encodePrompt')) return undefined
+    return { type: 'encodePrompt', batchKey: key, generations: ready, maxRows: this.#rowCaps.get('encodePrompt', key) }
   }
 
   #planDenoise({ key }: Lane, generations: readonly ReadyGeneration[], lanes: ReadonlyMap<string, Lane>): WorkPlan {
@@ -89,7 +100,7 @@ export class StepScheduler {
   /** The picture that waits longest, and others that may share its run of the VAE. */
   #planDecode(denoised: readonly ReadyGeneration[]): WorkPlan {
     const lane = lanesOf(denoised, decodeKeyOf).values().next().value as Lane
-    const cap = Math.min(this.#rowCaps.get('decode', lane.key), decodeRowCap(lane.generations[0] as ReadyGeneration))
+    const cap = Math.min(this.#rowCaps.get('decode', lane.key), imageRowCap(lane.generations[0] as ReadyGeneration))
     const generations = lane.generations.slice(0, cap)
     for (const generation of generations) this.#owners.charge({ key: generation.owner, weight: 1 }, decodeCost(generation))
     return { type: 'decode', batchKey: lane.key, generations, maxRows: cap }

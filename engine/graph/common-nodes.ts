@@ -1,6 +1,7 @@
 import { ELEMENT_CODES } from './element-type.ts'
 import type { ElementType } from './element-type.ts'
 import type { GraphBuilder, Value } from './graph-builder.ts'
+import type { ConvPadding } from './layers.ts'
 
 /** A value in another element type; itself where it has that type already. */
 export function cast(graph: GraphBuilder, value: Value, type: ElementType): Value {
@@ -32,10 +33,9 @@ export function pixelMeans(graph: GraphBuilder, value: Value, axes: readonly [nu
   return graph.node('ReduceMean', [value, graph.integers(...axes)], { attributes: { keepdims: { int: 0 } } })
 }
 
-/** Attributes of a convolution with zero padding of half its kernel. */
-export function convAttributes(kernel: number, stride: number) {
+/** Attributes of a convolution. */
+export function convAttributes(kernel: number, stride: number, padding: ConvPadding = 'even') {
   const pad = (kernel - 1) / 2
-  return {
-    kernel_shape: { ints: [kernel, kernel] }, strides: { ints: [stride, stride] }, pads: { ints: [pad, pad, pad, pad] },
-  }
+  const pads = padding === 'even' ? [pad, pad, pad, pad] : [0, 0, pad, pad]
+  return { kernel_shape: { ints: [kernel, kernel] }, strides: { ints: [stride, stride] }, pads: { ints: pads } }
 }

@@ -2,7 +2,7 @@ import { convAttributes, imageBytes, nearest, pixelMeans } from './common-nodes.
 import type { Value } from './graph-builder.ts'
 import { activate, computedWeight } from './layer-context.ts'
 import type { LayerContext } from './layer-context.ts'
-import type { FeatureLayers, FeatureMap, TokenLayers } from './layers.ts'
+import type { ConvPadding, FeatureLayers, FeatureMap, TokenLayers } from './layers.ts'
 import { addConvLora } from './lora-branch.ts'
 import type { LoraConvSteps } from './lora-branch.ts'
 
@@ -10,10 +10,10 @@ import type { LoraConvSteps } from './lora-branch.ts'
 export function createCpuFeatureLayers(context: LayerContext, tokenLayers: TokenLayers): FeatureLayers {
   const { graph, rows } = context
 
-  const loraConv = (map: FeatureMap, kernel: number, stride: number): LoraConvSteps => ({
+  const loraConv = (map: FeatureMap, kernel: number, stride: number, padding: ConvPadding): LoraConvSteps => ({
     narrow(down, scale) {
       const weight = kernel === 1 ? graph.node('Unsqueeze', [down, graph.integers(2, 3)]) : down
-      const narrow = graph.node('Conv', [map.value(), weight], { attributes: convAttributes(kernel, stride) })
+      const narrow = graph.node('Conv', [map.value(), weight], { attributes: convAttributes(kernel, stride, padding) })
       const perChannel = graph.node('Transpose', [scale], { attributes: { perm: { ints: [0, 2, 1] } } })
       return graph.node('Mul', [narrow, graph.node('Unsqueeze', [perChannel, graph.integers(3)])])
     },
@@ -29,12 +29,12 @@ export function createCpuFeatureLayers(context: LayerContext, tokenLayers: Token
     toNchw: map => map.value(),
     toImage: map => graph.node('Transpose', [imageBytes(graph, map.value())], { attributes: { perm: { ints: [0, 2, 3, 1] } } }),
 
-    conv(map, { name, weight, bias }, stride = 1) {
+    conv(map, { name, weight, bias }, stride = 1, padding = 'even') {
       const [out = 0, , kernel = 1] = weight.shape
       const inputs = [map.value(), computedWeight(context, weight), ...(bias ? [computedWeight(context, bias)] : [])]
-      const output = graph.node('Conv', inputs, { attributes: convAttributes(kernel, stride) })
+      const output = graph.node('Conv', inputs, { attributes: convAttributes(kernel, stride, padding) })
       if (!context.takesLora(name)) return feature(output, out)
-      return feature(addConvLora(context, { name, inputs: map.channels, outputs: out, kernel }, output, loraConv(map, kernel, stride)), out)
+      return feature(addConvLora(context, { name, inputs: map.channels, outputs: out, kernel }, output, loraConv(map, kernel, stride, padding)), out)
     },
 
     groupNorm(map, { weight, bias }, { groups, epsilon, silu }) {

@@ -72,12 +72,12 @@ export function createCudaFeatureLayers(context: LayerContext, tokenLayers: Toke
     toNchw: map => graph.node('Transpose', [cast(graph, map.value(), 'float32')], { attributes: { perm: { ints: [0, 3, 1, 2] } } }),
     toImage: map => imageBytes(graph, map.value()),
 
-    conv(map, { name, weight, bias }, stride = 1) {
+    conv(map, { name, weight, bias }, stride = 1, padding = 'even') {
       const [out = 0, , kernel = 1] = weight.shape
       const conv = (weight: Value, bias?: Value): Value => {
         // [M, C, kH, kW] → [M, kH, kW, C], folded when the graph is loaded.
         const channelsLast = graph.node('Transpose', [weight], { attributes: { perm: { ints: [0, 2, 3, 1] } } })
-        return operators.nhwcConv(map.value(), channelsLast, bias, { kernel, stride })
+        return operators.nhwcConv(map.value(), channelsLast, bias, { kernel, stride, padding })
       }
       const output = conv(computedWeight(context, weight), bias && computedWeight(context, bias))
       if (!context.takesLora(name)) return feature(output, out)

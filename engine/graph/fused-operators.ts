@@ -1,9 +1,11 @@
 import { convAttributes } from './common-nodes.ts'
 import type { GraphBuilder, Value } from './graph-builder.ts'
+import type { ConvPadding } from './layers.ts'
 
 export interface FusedConvOptions {
   readonly kernel: number
   readonly stride: number
+  readonly padding: ConvPadding
 }
 
 export interface FusedNormOptions {
@@ -45,8 +47,8 @@ export function contribOperators(graph: GraphBuilder): FusedOperators {
     groups: { int: groups }, epsilon: { float: epsilon }, activation: { int: silu ? 1 : 0 }, channels_last: { int: 1 },
   })
   return {
-    nhwcConv: (input, weight, bias, { kernel, stride }) =>
-      graph.node('com.microsoft.NhwcConv', bias ? [input, weight, bias] : [input, weight], { attributes: convAttributes(kernel, stride) }),
+    nhwcConv: (input, weight, bias, { kernel, stride, padding }) =>
+      graph.node('com.microsoft.NhwcConv', bias ? [input, weight, bias] : [input, weight], { attributes: convAttributes(kernel, stride, padding) }),
     groupNorm: (input, gamma, beta, options) =>
       graph.node('com.microsoft.GroupNorm', [input, gamma, beta], { attributes: normAttributes(options) }),
     skipGroupNorm(input, skip, gamma, beta, options) {

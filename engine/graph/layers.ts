@@ -30,6 +30,9 @@ export interface ConvWeights {
   readonly bias?: WeightRef
 }
 
+/** Where a convolution adds zeros: half its kernel on every side, or that behind the last row and column alone. */
+export type ConvPadding = 'even' | 'end'
+
 export interface NormWeights {
   readonly weight: WeightRef
   readonly bias: WeightRef
@@ -70,8 +73,8 @@ export interface FeatureLayers {
   /** uint8 [rows, h, w, channels], 0 to 255 for -1 to 1, as diffusers rounds: half to even after clamping. */
   toImage(map: FeatureMap): Value
 
-  /** Square kernel, zero padding of half the kernel. */
-  conv(map: FeatureMap, weights: ConvWeights, stride?: 1 | 2): FeatureMap
+  /** Square kernel, zeros around the map. */
+  conv(map: FeatureMap, weights: ConvWeights, stride?: 1 | 2, padding?: ConvPadding): FeatureMap
   groupNorm(map: FeatureMap, weights: NormWeights, options: GroupNormOptions): FeatureMap
   add(left: FeatureMap, right: FeatureMap): FeatureMap
   /** Adds a vector per row to every pixel. */

@@ -61,8 +61,10 @@ function checkFit({ configs, tokenizers }: Checkpoint): void {
   const stateWidth = texts.reduce((sum, [, { width }]) => sum + width, 0)
   expect('the text encoder gives states of another width than the unet takes', stateWidth, unet.contextWidth)
   addedInputsOf(configs)
-  expect('the vae has other latent channels than the unet takes', vae.latentChannels, unet.inChannels)
-  expect('the unet takes other latent channels than it gives', unet.inChannels, unet.outChannels)
+  expect('the vae has other latent channels than the unet gives', vae.latentChannels, unet.outChannels)
+  // An inpainting network sees the mask and the latents of what is left of the picture beside its sample.
+  const takesMask = unet.inChannels === 2 * unet.outChannels + 1
+  if (!takesMask) expect('the unet takes other latent channels than it gives', unet.inChannels, unet.outChannels)
   for (const [component, text] of texts) {
     const { modelMaxLength, highestId } = tokenizers[component] as TokenizerFiles
     expect('the tokenizer has another length than the text encoder', modelMaxLength, text.tokens)

@@ -1,4 +1,5 @@
 import { buildVaeDecoder } from '../architectures/vae-decoder.ts'
+import { buildVaeEncoder } from '../architectures/vae-encoder.ts'
 import { parseVaeConfig } from '../architectures/vae-config.ts'
 import type { Lowering } from '../graph/model-graph.ts'
 import type { ModelSession } from '../runtime/model-session.ts'
@@ -14,10 +15,13 @@ import type { LoadedVae } from './loaded-model.ts'
  */
 export function compileVae(config: JsonObject, weights: TensorSource, lowering: Lowering): CompiledModel<LoadedVae> {
   const { latentChannels, latentFactor, scalingFactor, shiftFactor } = parseVaeConfig(config)
-  const graphs = [buildVaeDecoder(config, weights, lowering)]
+  const graphs = [buildVaeEncoder(config, weights, lowering), buildVaeDecoder(config, weights, lowering)]
   return {
     byteLength: heldBytes('vae', weights.used(), lowering),
     graphs,
-    assemble: ([decoder]) => ({ latentChannels, latentFactor, scalingFactor, shiftFactor, decoder: decoder as ModelSession }),
+    assemble: sessions => {
+      const [encoder, decoder] = sessions as [ModelSession, ModelSession]
+      return { latentChannels, latentFactor, scalingFactor, shiftFactor, encoder, decoder }
+    },
   }
 }

@@ -31,8 +31,9 @@ const XL_PIPELINES: ReadonlySet<unknown> = new Set([
   'StableDiffusionXLImg2ImgPipeline',
   'StableDiffusionXLInpaintPipeline',
 ])
-const INPUTS: Readonly<Record<number, string>> = { 5: 'Depth-conditioned', 8: 'InstructPix2Pix', 9: 'Inpainting', 7: 'Upscaling' }
-const LATENT_CHANNELS = 4
+const INPUTS: Readonly<Record<number, string>> = { 5: 'Depth-conditioned', 8: 'InstructPix2Pix', 7: 'Upscaling' }
+/** Latents; an inpainting network takes a mask and the latents of what is left of the picture besides. */
+const KNOWN_INPUTS: readonly unknown[] = [4, 9]
 
 /** The family of a single-file checkpoint without a configuration. Throws a ModelError that names what it is when that is not supported. */
 export function familyOfTensors(tensors: StoredTensors): ModelFamily {
@@ -80,7 +81,7 @@ export function refuseOtherPipelines({ _class_name: pipeline }: JsonObject): voi
 }
 
 function refuseInputs(channels: unknown): void {
-  if (channels === undefined || channels === LATENT_CHANNELS) return
+  if (channels === undefined || KNOWN_INPUTS.includes(channels)) return
   const kind = INPUTS[Number(channels)]
   throw kind
     ? new ModelError(`${kind} models (${String(channels)} input channels) are not supported yet`)

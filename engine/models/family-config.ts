@@ -23,6 +23,7 @@ export interface TokenizerConfig {
 }
 
 const FILES: Readonly<Record<ModelFamily, string>> = { sd1: 'sd1', sd2: 'sd2', sdxl: 'sdxl', sdxlRefiner: 'sdxl-refiner' }
+const INPUT_TENSOR = 'model.diffusion_model.input_blocks.0.0.weight'
 const STATISTIC_TENSOR = 'model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias'
 const V_PREDICTION_DEVIATION = 0.09
 
@@ -47,6 +48,7 @@ export async function familyConfig(
   ) as unknown as FamilyConfig
   return {
     ...config,
+    unet: { ...config.unet, ...inputChannels(tensors) },
     scheduler: { ...config.scheduler, ...(isVPrediction && { prediction_type: 'v_prediction' }), ...zeroTerminalSnr(tensors) },
   }
 }
@@ -58,6 +60,12 @@ async function predictsVelocity(family: ModelFamily, tensors: StoredTensors, met
   const statistic = family === 'sd2' ? tensors.get(STATISTIC_TENSOR) : undefined
   const values = statistic && (await readFloats(statistic))
   return values !== undefined && standardDeviation(values) > V_PREDICTION_DEVIATION
+}
+
+/** An inpainting checkpoint differs from its family by the inputs of its first convolution alone. */
+function inputChannels(tensors: StoredTensors): JsonObject {
+  const channels = tensors.get(INPUT_TENSOR)?.shape[1]
+  return channels === undefined ? {} : { in_channels: channels }
 }
 
 function zeroTerminalSnr(tensors: StoredTensors): JsonObject {

@@ -47,15 +47,14 @@ export async function loadCheckpoint(
   return openCompiled(spec, { byteLength, graphs: [...textEncoders, unet, ...vae.graphs], assemble }, runtime, makeRoom)
 }
 
-function describe({
-  configs,
-  noiseSchedule,
-  zerosEmptyPrompt,
-}: Checkpoint): Pick<LoadedModel, 'contextSize' | 'added' | 'zerosEmptyPrompt' | 'latentChannels' | 'latentFactor' | 'noiseSchedule'> {
-  const { contextWidth } = parseUnetConfig(configs.unet)
+type Described = 'contextSize' | 'added' | 'zerosEmptyPrompt' | 'latentChannels' | 'latentFactor' | 'noiseSchedule' | 'takesMask'
+
+function describe({ configs, noiseSchedule, zerosEmptyPrompt }: Checkpoint): Pick<LoadedModel, Described> {
+  const { contextWidth, inChannels } = parseUnetConfig(configs.unet)
   const { latentChannels, latentFactor } = parseVaeConfig(configs.vae)
   const added = addedInputsOf(configs)
-  return { noiseSchedule, zerosEmptyPrompt, contextSize: contextWidth, ...(added && { added }), latentChannels, latentFactor }
+  const takesMask = inChannels > latentChannels
+  return { noiseSchedule, zerosEmptyPrompt, contextSize: contextWidth, ...(added && { added }), latentChannels, latentFactor, takesMask }
 }
 
 function describeTextEncoders({ configs, tokenizers }: Checkpoint): readonly Omit<LoadedTextEncoder, 'session' | 'loraInputs'>[] {

@@ -53,6 +53,11 @@ export interface LoadedVae {
   readonly scalingFactor: number
   readonly shiftFactor: number
   /**
+   * `pixels` float32 [rows, 3, h·factor, w·factor], -1 to 1 → `mean`, `deviation` float32 [rows, channels, h, w] of the
+   * normal distribution of its latents, as the UNet takes them.
+   */
+  readonly encoder: ModelSession
+  /**
    * `latents` float32 [rows, channels, h, w], as the UNet leaves them
    * → `image` uint8 [rows, h·factor, w·factor, 3], `image_check` float32 [rows] (not a number for a row that is no picture).
    */
@@ -76,7 +81,12 @@ export interface LoadedModel {
   readonly latentFactor: number
   readonly noiseSchedule: NoiseScheduleConfig
   /**
-   * `sample` float32 [rows, channels, h, w], `timestep` float32 [rows], `encoder_hidden_states` float32 [rows, tokens, contextSize],
+   * Whether the UNet was trained for inpainting: behind the channels of its sample it takes one of the mask (1 where the
+   * picture is repainted) and the latents of the picture without what is repainted.
+   */
+  readonly takesMask: boolean
+  /**
+   * `sample` float32 [rows, channels, h, w] (with `takesMask` twice the latent channels and one), `timestep` float32 [rows], `encoder_hidden_states` float32 [rows, tokens, contextSize],
    * `encoder_attention_bias` float32 [rows, 1, 1, tokens] (0, or a large negative number for tokens a row does not have)
    * and, where `added` is there, `text_embeds` float32 [rows, textEmbedsSize], `time_ids` float32 [rows, 6 or 5]
    * → `out_sample` float32 [rows, channels, h, w].

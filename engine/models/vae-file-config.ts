@@ -19,8 +19,10 @@ export function vaeFileConfig(weights: TensorSource): JsonObject {
     out_channels: outputs('decoder.conv_out'),
     // The decoder's blocks stand from the latents up, a configuration's channels from the picture down.
     block_out_channels: Array.from({ length: blocks }, (_, level) => outputs(block(blocks - 1 - level))),
+    down_block_types: new Array<string>(blocks).fill('DownEncoderBlock2D'),
     up_block_types: new Array<string>(blocks).fill('UpDecoderBlock2D'),
     layers_per_block: resnets - 1,
+    use_quant_conv: weights.has('quant_conv.weight'),
     use_post_quant_conv: weights.has('post_quant_conv.weight'),
     mid_block_add_attention: weights.has('decoder.mid_block.attentions.0.group_norm.weight'),
   }

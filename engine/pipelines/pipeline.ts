@@ -55,6 +55,29 @@ export interface Conditioning {
   readonly negativePromptEmbeds?: PromptEmbeds
 }
 
+/** The normal distribution of a picture's latents, as its VAE gives it. */
+export interface LatentDistribution {
+  readonly mean: Float32Array
+  readonly deviation: Float32Array
+}
+
+/** Latents of the pictures that a generation needs. */
+export interface ImageLatents {
+  /** Of the picture that the denoising starts from. */
+  readonly initImage?: LatentDistribution
+  /** Of that picture without what is repainted, for networks that take it. */
+  readonly maskedImage?: LatentDistribution
+}
+
+/** What of a picture stays while the rest is repainted. */
+export interface KnownLatents {
+  readonly latents: Float32Array
+  /** What is added to them at every step. */
+  readonly noise: Float32Array
+  /** One for each latent cell: 1 where the picture is repainted, else 0. */
+  readonly mask: Float32Array
+}
+
 /** Everything one generation owns while it is denoised; nothing of it is shared with its neighbours in a batch. */
 export interface DenoiseState extends PreparedRequest {
   readonly conditioning: Conditioning
@@ -64,6 +87,10 @@ export interface DenoiseState extends PreparedRequest {
   readonly noise: NoiseSource
   /** Row-major [channels, height, width] in latent cells. */
   latents: Float32Array
+  /** For inpainting with a network that does not know of masks. */
+  readonly known?: KnownLatents
+  /** What a network that knows of masks takes behind its sample: row-major [1 + channels, height, width]. */
+  readonly maskInput?: Float32Array
   /** Evaluations of the network done, so also the index of the next one. */
   evaluation: number
   /** Evaluations that this pipeline makes: all of the run, or those before a refiner's. */
@@ -82,10 +109,14 @@ export interface Pipeline {
   readonly costPerUnit: number
   /** Latent cells along each side. */
   latentSize(request: DecodedRequest): { readonly width: number; readonly height: number }
+  /** Whether a request has pictures that its model's VAE has to encode first. */
+  needsImages(request: DecodedRequest): boolean
+  /** Stage 0: encodes the pictures of requests of the same size, at most `maxRows` in one run. */
+  encodeImages(requests: readonly PreparedRequest[], maxRows: number): Promise<readonly ImageLatents[]>
   /** Stage 1: encodes the prompts of all requests, at most `maxRows` chunks of text in one run. */
   encodePrompts(requests: readonly PreparedRequest[], maxRows: number): Promise<readonly Conditioning[]>
   /** Stage 2: draws the first latents and starts the noise scheduler. Throws an EngineError that names the parameter. */
-  prepareLatents(request: PreparedRequest, conditioning: Conditioning): DenoiseState
+  prepareLatents(request: PreparedRequest, conditioning: Conditioning, images: ImageLatents): DenoiseState
   /**
    * Stage 2 of a refiner: goes on with the latents another pipeline has left at its `end`.
    * @param parts what the request still uses beside this pipeline's model

@@ -1,17 +1,20 @@
 import type { DecodedRequest, RefinerUse, RgbImage } from '../core/generation-request.ts'
 import { EngineError } from '../engine-error.ts'
-import type { LoadedModel, LoadedVae } from '../models/loaded-model.ts'
+import type { LoadedModel } from '../models/loaded-model.ts'
 import type { PromptTokenizer } from '../prompts/prompt-tokenizer.ts'
 import type { NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
 import { checkContent } from './check-content.ts'
+import { checkVae } from './check-vae.ts'
 import type { EmbedsCache } from './embeds-cache.ts'
+import { firstLatents, keepKnown } from './first-latents.ts'
 import { FloatPool } from './float-pool.ts'
 import { guide } from './guide.ts'
+import { ImageEncoder } from './image-encoder.ts'
 import { isFiniteArray } from './is-finite-array.ts'
 import { unetLoras } from './lora-uses.ts'
 import type { NetworkRunner } from './network-runner.ts'
 import { outputData } from './output-data.ts'
-import type { Conditioning, DenoiseState, Pipeline, PreparedRequest, RequestParts, UncheckedPicture } from './pipeline.ts'
+import type { Conditioning, DenoiseState, ImageLatents, Pipeline, PreparedRequest, RequestParts, UncheckedPicture } from './pipeline.ts'
 import { PromptEncoder } from './prompt-encoder.ts'
 import { groupRows } from './row-groups.ts'
 import { UnetBatch, type UnetRow } from './unet-batch.ts'
@@ -30,12 +33,13 @@ export interface StableDiffusionOptions {
   readonly roundRank: (rank: number) => number
 }
 
-/** Text-to-image with the SD 1.x, SD 2.x and SDXL families. */
+/** Pictures from text, from pictures and within pictures, with the SD 1.x, SD 2.x and SDXL families. */
 export class StableDiffusionPipeline implements Pipeline {
   readonly model: string
   readonly costPerUnit: number
   readonly #options: StableDiffusionOptions
   readonly #promptEncoder: PromptEncoder
+  readonly #imageEncoder: ImageEncoder
   readonly #unetBatch: UnetBatch
   readonly #latents = new FloatPool()
 
@@ -45,6 +49,7 @@ export class StableDiffusionPipeline implements Pipeline {
     this.costPerUnit = Math.max(1, model.byteLength / 2 ** 20)
     this.#options = options
     this.#promptEncoder = new PromptEncoder(options)
+    this.#imageEncoder = new ImageEncoder(options)
     this.#unetBatch = new UnetBatch(model, options.roundRank)
   }
 
@@ -53,24 +58,31 @@ export class StableDiffusionPipeline implements Pipeline {
     return { width: width / latentFactor, height: height / latentFactor }
   }
 
+  needsImages(request: DecodedRequest): boolean {
+    return this.#imageEncoder.isNeeded(request)
+  }
+
+  /** 0. Encode pictures. */
+  encodeImages(requests: readonly PreparedRequest[], maxRows: number): Promise<readonly ImageLatents[]> {
+    return this.#imageEncoder.encode(requests, maxRows)
+  }
+
   /** 1. Encode prompts. */
   encodePrompts(requests: readonly PreparedRequest[], maxRows: number): Promise<readonly Conditioning[]> {
     return this.#promptEncoder.encode(requests, maxRows)
   }
 
-  /** 2. Prepare latents: standard normal noise of the seed, scaled to the noise schedule's start. */
-  prepareLatents({ request, parts }: PreparedRequest, conditioning: Conditioning): DenoiseState {
+  /** 2. Prepare latents: standard normal noise of the seed at the noise schedule's start, or a picture under noise. */
+  prepareLatents({ request, parts }: PreparedRequest, conditioning: Conditioning, images: ImageLatents): DenoiseState {
     const { model, createNoiseSchedulerRun, createNoiseSource } = this.#options
     if (parts.vae !== undefined) checkVae(model, parts.vae)
     const run = createNoiseSchedulerRun(request, model)
     const noise = createNoiseSource(request.seed)
-    const { width, height } = this.latentSize(request)
-    const latents = noise.next(model.latentChannels * height * width)
-    for (let i = 0; i < latents.length; i++) latents[i] = (latents[i] as number) * run.initNoiseSigma
+    const first = firstLatents(request, { model, run, noise, images })
     const { refiner } = request
     const refined = refiner === undefined ? 0 : createNoiseSchedulerRun(request, model, refiner.startStep - 1).timesteps.length
     const { noiseSchedule } = model
-    return { request, parts, conditioning, run, noiseSchedule, noise, latents, evaluation: 0, end: run.timesteps.length - refined }
+    return { request, parts, conditioning, run, noiseSchedule, noise, ...first, evaluation: 0, end: run.timesteps.length - refined }
   }
 
   /**
@@ -84,6 +96,7 @@ export class StableDiffusionPipeline implements Pipeline {
     if (latents.length !== model.latentChannels * height * width) {
       throw new EngineError('invalidParameter', `refiner: ${model.spec.air} is for other latents`, { parameter: 'refiner' })
     }
+    if (model.takesMask) throw new EngineError('invalidParameter', `refiner: ${model.spec.air} is for inpainting`, { parameter: 'refiner' })
     const noiseSchedule = { ...state.noiseSchedule, predictionType: model.noiseSchedule.predictionType }
     const run = createNoiseSchedulerRun(request, { noiseSchedule }, (request.refiner as RefinerUse).startStep - 1)
     return { ...state, parts, conditioning, run, noiseSchedule, evaluation: 0, end: run.timesteps.length }
@@ -157,14 +170,6 @@ export class StableDiffusionPipeline implements Pipeline {
   }
 }
 
-/** Throws an EngineError that names `vae` when a VAE is of other latents than the model's. */
-function checkVae({ spec, latentChannels, latentFactor }: LoadedModel, vae: LoadedVae): void {
-  if (vae.latentChannels === latentChannels && vae.latentFactor === latentFactor) return
-  const latents = (channels: number, factor: number): string => `latents of ${channels} channels, each cell ${factor} pixels wide`
-  const message = `vae: it is for ${latents(vae.latentChannels, vae.latentFactor)}, and ${spec.air} has ${latents(latentChannels, latentFactor)}`
-  throw new EngineError('invalidParameter', message, { parameter: 'vae' })
-}
-
 /** The negative prompt's row comes first, as in the reference. */
 function rowsOf(state: DenoiseState): readonly UnetRow[] {
   const { promptEmbeds, negativePromptEmbeds } = state.conditioning
@@ -177,7 +182,7 @@ function advance(state: DenoiseState, conditioned: Float32Array, unconditioned: 
   const { request, run, evaluation, noise } = state
   const modelOutput = unconditioned === undefined ? conditioned : guide(conditioned, unconditioned, request.guidanceScale)
   try {
-    state.latents = run.step(modelOutput, evaluation, state.latents, noise)
+    state.latents = keepKnown(state, run.step(modelOutput, evaluation, state.latents, noise), evaluation + 1)
   } catch (cause) {
     return new EngineError('inferenceError', `the noise scheduler failed at step ${evaluation + 1}`, { cause })
   }

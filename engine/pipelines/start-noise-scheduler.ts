@@ -13,12 +13,17 @@ export function startNoiseScheduler(request: DecodedRequest, model: Pick<LoadedM
   const scheduler = resolveNoiseScheduler(request.noiseScheduler)
   if (scheduler === undefined) throw invalid('noiseScheduler', `there is none of the name ${JSON.stringify(request.noiseScheduler)}`)
   try {
-    return scheduler.createRun(model.noiseSchedule, request.totalSteps, leastStep)
+    return scheduler.createRun(model.noiseSchedule, request.totalSteps, Math.max(leastStep, firstStepOf(request)))
   } catch (cause) {
     if (cause instanceof RangeError) throw invalid('totalSteps', cause.message, cause)
     if (cause instanceof NoiseScheduleError) throw invalid('noiseScheduler', cause.message, cause)
     throw cause
   }
+}
+
+/** Steps that are left out because the denoising starts from a picture; rounded as the reference rounds. */
+function firstStepOf({ totalSteps, strength = 1 }: DecodedRequest): number {
+  return totalSteps - Math.min(Math.trunc(totalSteps * strength), totalSteps)
 }
 
 function invalid(parameter: 'noiseScheduler' | 'totalSteps', reason: string, cause?: Error): EngineError {

@@ -17,7 +17,9 @@ const maskedBias = -10_000
 /** The inputs of UNet runs, in buffers that are filled again for every run. */
 export class UnetBatch {
   readonly #contextSize: number
+  /** Of the network's input; more than the latents have where it takes a mask. */
   readonly #channels: number
+  readonly #takesMask: boolean
   readonly #loraFeeds: LoraFeeds
   readonly #sample = new FloatPool()
   readonly #timestep = new FloatPool()
@@ -27,9 +29,10 @@ export class UnetBatch {
   readonly #timeIds = new FloatPool()
 
   /** @param roundRank see `LoraFeeds` */
-  constructor(model: Pick<LoadedModel, 'contextSize' | 'latentChannels' | 'loraInputs'>, roundRank: (rank: number) => number) {
+  constructor(model: Pick<LoadedModel, 'contextSize' | 'latentChannels' | 'takesMask' | 'loraInputs'>, roundRank: (rank: number) => number) {
     this.#contextSize = model.contextSize
-    this.#channels = model.latentChannels
+    this.#takesMask = model.takesMask
+    this.#channels = model.takesMask ? 2 * model.latentChannels + 1 : model.latentChannels
     this.#loraFeeds = new LoraFeeds(model.loraInputs, roundRank)
   }
 
@@ -43,8 +46,10 @@ export class UnetBatch {
     const context = this.#context.take(count * tokens * this.#contextSize)
     const bias = this.#bias.take(count * tokens)
     rows.forEach(({ state, embeds }, row) => {
-      const { run, evaluation, latents } = state
-      run.scaleModelInput(latents, evaluation, sample.subarray(row * sampleSize, (row + 1) * sampleSize))
+      const { run, evaluation, latents, maskInput } = state
+      run.scaleModelInput(latents, evaluation, sample.subarray(row * sampleSize, row * sampleSize + latents.length))
+      // A refiner that takes over from an inpainting network knows of no masks.
+      if (this.#takesMask && maskInput !== undefined) sample.set(maskInput, row * sampleSize + latents.length)
       timestep[row] = run.timesteps[evaluation] as number
       this.#fillContext(embeds, context.subarray(row * tokens * this.#contextSize, (row + 1) * tokens * this.#contextSize))
       bias.fill(0, row * tokens, row * tokens + embeds.tokens).fill(maskedBias, row * tokens + embeds.tokens, (row + 1) * tokens)

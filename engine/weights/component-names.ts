@@ -33,14 +33,12 @@ const TEXT_IGNORABLE = [
   /^vision_model\./,
   /^visual_projection\.weight$/,
 ]
-// The decoder is what turns latents into pictures; the encoder's part of the same file waits for requests that bring a picture.
-const VAE_IGNORABLE = [/^encoder\.(conv_in|conv_norm_out|conv_out|mid_block|down_blocks\.\d+)\./, /^quant_conv\.(weight|bias)$/]
 
 const IGNORABLE: Readonly<Record<WeightComponent, readonly RegExp[]>> = {
   text_encoder: TEXT_IGNORABLE,
   text_encoder_2: TEXT_IGNORABLE,
   unet: [],
-  vae: VAE_IGNORABLE,
+  vae: [],
 }
 
 /** Whether a tensor of a component, by its canonical name, may stay unused. */

@@ -1,7 +1,8 @@
 import t from 'tap'
+import { buildVaeEncoder } from '../../../engine/architectures/vae-encoder.ts'
 import type { ModelSession } from '../../../engine/runtime/model-session.ts'
 import { openRuntime } from '../../../engine/runtime/open-runtime.ts'
-import { REFERENCE_MODELS, TEXT_ENCODERS, buildReference } from './build-reference.ts'
+import { REFERENCE_MODELS, TEXT_ENCODERS, buildReference, readConfig } from './build-reference.ts'
 import type { Component } from './build-reference.ts'
 import { byteDifferences, readComponent, relativeError, sliceRows } from './reference-tensors.ts'
 
@@ -11,6 +12,8 @@ const runtime = await openRuntime({ type: 'cpu' }, { threads: 1 })
 
 async function open(model: string, component: Component): Promise<ModelSession> {
   const { graph, weights } = await buildReference(model, component)
+  // The two halves of a VAE take their tensors from one source.
+  if (component === 'vae') buildVaeEncoder(readConfig(model, component), weights, 'cpu')
   t.same(weights.unused(), [], `every tensor of ${model}'s ${component} is used`)
   return runtime.open(graph)
 }

@@ -29,7 +29,7 @@ export function readTensors(file: string): Readonly<Record<string, Tensor>> {
 }
 
 /** Inputs and outputs of one network of a reference model. */
-export function readComponent(model: string, component: 'text_encoder' | 'text_encoder_2' | 'unet' | 'vae_decoder'): Readonly<Record<string, Tensor>> {
+export function readComponent(model: string, component: 'text_encoder' | 'text_encoder_2' | 'unet' | 'vae_encoder' | 'vae_decoder'): Readonly<Record<string, Tensor>> {
   return readTensors(join(REFERENCE, 'components', `${model}.${component}.safetensors`))
 }
 

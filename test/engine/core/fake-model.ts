@@ -16,7 +16,7 @@ import type { Tensor } from '../../../engine/tensor.ts'
 type Feeds = Readonly<Record<string, Tensor>>
 
 /** What a test may do to a network before it runs; throwing makes the run fail. */
-export type BeforeRun = (network: 'textEncoder' | 'unet' | 'vaeDecoder' | 'safetyChecker', feeds: Feeds) => void | Promise<void>
+export type BeforeRun = (network: 'textEncoder' | 'unet' | 'vaeEncoder' | 'vaeDecoder' | 'safetyChecker', feeds: Feeds) => void | Promise<void>
 
 const chunkLength = 8
 const contextSize = 4
@@ -114,6 +114,23 @@ function denoise(feeds: Feeds): Record<string, Tensor> {
   return { out_sample: { dtype: 'float32', dims: sample.dims, data } }
 }
 
+/** The first pixel of each 8x8 block becomes a latent cell's first three channels. */
+function encodePixels(feeds: Feeds): Record<string, Tensor> {
+  const { dims, data } = feeds.pixels as Tensor<'float32'>
+  const [rows, , height, width] = dims as [number, number, number, number]
+  const mean = new Float32Array(rows * 4 * (height / 8) * (width / 8))
+  let at = 0
+  for (let row = 0; row < rows; row++) {
+    for (let c = 0; c < 4; c++) {
+      for (let y = 0; y < height; y += 8) {
+        for (let x = 0; x < width; x += 8) mean[at++] = c < 3 ? (data[((row * 3 + c) * height + y) * width + x] as number) : 0
+      }
+    }
+  }
+  const out = [rows, 4, height / 8, width / 8]
+  return { mean: { dtype: 'float32', dims: out, data: mean }, deviation: { dtype: 'float32', dims: out, data: new Float32Array(mean.length) } }
+}
+
 /** Each latent cell becomes an 8x8 block of its first three channels. */
 function decodeLatents(feeds: Feeds): Record<string, Tensor> {
   const { dims, data } = feeds.latents as Tensor<'float32'>
@@ -144,7 +161,8 @@ export function fakeVae(before: BeforeRun = () => {}, brightness = 0, latentChan
     return { ...rest, image: { ...(image as Tensor<'uint8'>), data: brighter } }
   }
   const decoder = session('vaeDecoder', ['image', 'image_check'], decode, before)
-  return { latentChannels, latentFactor: 8, scalingFactor: 1, shiftFactor: 0, decoder }
+  const encoder = session('vaeEncoder', ['mean', 'deviation'], encodePixels, before)
+  return { latentChannels, latentFactor: 8, scalingFactor: 1, shiftFactor: 0, encoder, decoder }
 }
 
 /** A loaded model of this AIR over the arithmetic networks. */
@@ -166,6 +184,7 @@ export function fakeModel(air: string, before: BeforeRun = () => {}): LoadedMode
       session: session('textEncoder', ['hidden_states_0', 'hidden_states_1'], encodeText, before),
     }],
     unet: session('unet', ['out_sample'], denoise, before),
+    takesMask: false,
     vae: fakeVae(before),
     byteLength: 1000,
   }

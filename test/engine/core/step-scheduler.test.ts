@@ -13,7 +13,8 @@ function pipelineOf(model: string, costPerUnit = 1): Pipeline {
   return {
     model, costPerUnit,
     latentSize: ({ width, height }) => ({ width: width / 8, height: height / 8 }),
-    encodePrompts: unused, denoise: unused, decode: unused, checkContent: unused,
+    needsImages: () => false,
+    encodeImages: unused, encodePrompts: unused, denoise: unused, decode: unused, checkContent: unused,
     prepareLatents: () => {
       throw new Error('plans run nothing')
     },

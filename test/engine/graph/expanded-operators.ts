@@ -20,10 +20,10 @@ export function expandedOperators(graph: GraphBuilder, used: Set<string> = new S
   }
 
   return {
-    nhwcConv(input, weight, bias, { kernel, stride }) {
+    nhwcConv(input, weight, bias, { kernel, stride, padding }) {
       used.add('NhwcConv')
       const operands = [transpose(input, 0, 3, 1, 2), transpose(weight, 0, 3, 1, 2), ...(bias ? [bias] : [])]
-      return transpose(graph.node('Conv', operands, { attributes: convAttributes(kernel, stride) }), 0, 2, 3, 1)
+      return transpose(graph.node('Conv', operands, { attributes: convAttributes(kernel, stride, padding) }), 0, 2, 3, 1)
     },
     groupNorm(input, gamma, beta, options) {
       used.add('GroupNorm')

@@ -64,9 +64,13 @@ await t.test('the EXIF orientation is applied', async (t) => {
   t.same(data.subarray(0, 6), Uint8Array.from([10, 20, 30, 255, 0, 0]), 'the lower left corner is the upper left one now')
 })
 
-await t.test('a picture is stretched to a size', async (t) => {
-  const { width, height, data } = await decodeImage(png, { ...white, size: { width: 64, height: 128 } })
-  t.same({ width, height, bytes: data.length }, { width: 64, height: 128, bytes: 64 * 128 * 3 })
+await t.test('a picture far larger than wanted is brought to twice that size, another keeps its own', async (t) => {
+  const black = blackPng(300, 500)
+  for (const [wanted, expected] of [[[64, 64], [128, 128]], [[149, 249], [298, 498]], [[150, 64], [300, 500]], [[512, 512], [300, 500]]] as const) {
+    const { width, height, data } = await decodeImage(black, { ...white, target: { width: wanted[0], height: wanted[1] } })
+    t.same([width, height], expected)
+    t.equal(data.length, width * height * 3)
+  }
 })
 
 await t.test('too many pixels are refused by the header, before anything is decoded', async (t) => {

@@ -1,6 +1,8 @@
 import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { familyConfig } from '../../../engine/models/family-config.ts'
+import type { StoredTensor } from '../../../engine/weights/stored-tensor.ts'
 import { compileCheckpoint } from '../../../engine/models/compile-checkpoint.ts'
 import type { CompiledCheckpoint } from '../../../engine/models/compile-checkpoint.ts'
 import { openCheckpoint } from '../../../engine/models/open-checkpoint.ts'
@@ -105,8 +107,7 @@ t.test('single files of other architectures are refused by their names', async t
     [{ 'model.diffusion_model.joint_blocks.0.x.weight': zeros(2) }, /Stable Diffusion 3 is not supported yet/],
     [{ 'double_blocks.0.img_attn.qkv.weight': zeros(2) }, /Flux is not supported yet/],
     [{ 'model.diffusion_model.label_emb.0.0.weight': zeros(2) }, /unCLIP is not supported yet/],
-    [{ [conv]: zeros(2, 9, 1, 1) }, /Inpainting models \(9 input channels\) are not supported yet/],
-    [{ [conv]: zeros(2, 8, 1, 1) }, /InstructPix2Pix/],
+    [{ [conv]: zeros(2, 8, 1, 1) }, /InstructPix2Pix models \(8 input channels\) are not supported yet/],
     [{ [conv]: zeros(2, 4, 1, 1), [attention]: zeros(2, 2048) }, /cross attention of width 2048.*name a "config" folder/],
     [{ [conv]: zeros(2, 4, 1, 1) }, /has no cross attention/],
     [{ 'lora_unet_x.lora_up.weight': zeros(2) }, /not a checkpoint/],
@@ -143,4 +144,9 @@ t.test('a small single file without its config folder cannot be told and is refu
     name: 'ModelError',
     message: /cross attention of width 32/,
   })
+})
+
+t.test('a single file whose first convolution takes nine channels is an inpainting model of its family', async t => {
+  const conv = (channels: number) => new Map([['model.diffusion_model.input_blocks.0.0.weight', { shape: [320, channels, 3, 3] } as unknown as StoredTensor]])
+  for (const channels of [4, 9]) t.equal((await familyConfig('sd1', conv(channels), new Map())).unet['in_channels'], channels)
 })

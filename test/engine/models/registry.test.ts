@@ -237,7 +237,7 @@ t.test('a model whose parts are missing, damaged or do not fit is broken by name
       model => addTensor(join(model, 'text_encoder', 'model.safetensors'), 'x', 'text_model.final_layer_norm.bias'),
       /lacks the tensor text_model.final_layer_norm.bias/,
     ],
-    ['inpainting', model => change(join(model, 'unet', 'config.json'), { in_channels: 9 }), /Inpainting models .* not supported yet/],
+    ['instructions', model => change(join(model, 'unet', 'config.json'), { in_channels: 8 }), /InstructPix2Pix models .* not supported yet/],
     [
       'sdxl',
       model => change(join(model, 'model_index.json'), { _class_name: 'StableDiffusionXLPipeline' }),

@@ -47,7 +47,7 @@ function state(timestep: number, latents: Float32Array): DenoiseState {
 }
 
 await t.test('rows carry their own timestep and tokens; missing tokens are masked, whatever the buffers held before', (t) => {
-  const batch = new UnetBatch({ contextSize: 2, latentChannels: 1, loraInputs: [] }, (rank) => rank)
+  const batch = new UnetBatch({ contextSize: 2, latentChannels: 1, takesMask: false, loraInputs: [] }, (rank) => rank)
   const rows = [
     { state: state(10, Float32Array.of(2, 4)), embeds: { tokens: 1, data: Float32Array.of(1, 2) } },
     { state: state(7.5, Float32Array.of(6, 8)), embeds: { tokens: 2, data: Float32Array.of(3, 4, 5, 6) } },

@@ -4,6 +4,7 @@ import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import type { GenerationRequest, RgbImage } from '../../../engine/core/generation-request.ts'
+import { mapImages } from '../../../engine/core/map-images.ts'
 import { createEngine } from '../../../engine/create-engine.ts'
 import type { Engine, EngineOptions } from '../../../engine/engine.ts'
 import type { ModelRegistry } from '../../../engine/models/model-spec.ts'
@@ -36,16 +37,24 @@ export async function referenceEngine(options: Partial<EngineOptions> = {}): Pro
 export async function referencePictures(folder = 'pictures'): Promise<readonly ReferencePicture[]> {
   const { models } = await referenceRegistry()
   const airs = new Map(models.map((model) => [basename(model.path), model.air]))
-  type Listed = Omit<GenerationRequest, 'id' | 'owner'>
+  type Listed = Omit<GenerationRequest<string>, 'id' | 'owner'>
   const listed = JSON.parse(await readFile(`${reference}${folder}/requests.json`, 'utf8')) as readonly Listed[]
+  const opened = new Map<string, Promise<Uint8Array>>()
+  const fileOf = (path: string): Promise<Uint8Array> => {
+    const file = opened.get(path) ?? readFile(path)
+    opened.set(path, file)
+    return file
+  }
   return Promise.all(listed.map(async (fields, number) => {
     const id = String(number).padStart(3, '0')
     const { data, info } = await sharp(`${reference}${folder}/${id}.png`).raw().toBuffer({ resolveWithObject: true })
     const airOf = (name: string): string => airs.get(name) ?? name
     const { refiner } = fields
+    // Pictures are named by their files, and every request holds the same bytes, as the results of one task do.
+    const files = await mapImages(fields, (name: string) => fileOf(`${reference}${folder}/${name}.png`))
     return {
       request: {
-        ...fields, id, model: airOf(fields.model), owner: `owner ${number % 3}`,
+        ...files, id, model: airOf(fields.model), owner: `owner ${number % 3}`,
         ...(refiner && { refiner: { ...refiner, model: airOf(refiner.model) } }),
       },
       image: { width: info.width, height: info.height, data: new Uint8Array(data) },
@@ -56,7 +65,8 @@ export async function referencePictures(folder = 'pictures'): Promise<readonly R
 /** What a picture's test is called. */
 export function titleOf({ request }: ReferencePicture): string {
   const { id, noiseScheduler, width, height, totalSteps, guidanceScale, clipSkip, seed } = request
-  return `${id}: ${noiseScheduler}, ${width}x${height}, ${totalSteps} steps, guidance ${guidanceScale}, clip skip ${clipSkip}, seed ${seed}`
+  const strength = request.strength === undefined ? '' : `, strength ${request.strength}`
+  return `${id}: ${noiseScheduler}, ${width}x${height}, ${totalSteps} steps, guidance ${guidanceScale}, clip skip ${clipSkip}, seed ${seed}${strength}`
 }
 
 /** How far two pictures of the same size are apart. */
