@@ -32,23 +32,35 @@ export function loraTargets({ family, configs, weights }: Checkpoint): LoraTarge
   for (const [component, config] of textEncodersOf(configs)) {
     note(component, buildClipText(config, weights[component] as TensorSource, 'cpu', all, FAMILY_TEXT_ENCODERS[family][component]))
   }
+  let originalKeys: ReturnType<typeof ldmLayerKeys> | undefined
   return {
     find(component, layer) {
       const found = layers.get(`${component} ${layer}`)
       if (found || component !== 'unet') return found
-      return layers.get(`${component} ${ldmLayerKeys(singleFileLayout(configs).unet)(layer)}`)
+      // Hundreds of layers are looked up, mostly all of them or none under their original names.
+      originalKeys ??= ldmLayerKeys(singleFileLayout(configs).unet)
+      return layers.get(`${component} ${originalKeys(layer)}`)
     },
   }
 }
 
 /** The layer that each module of a LoRA adds to. Throws a ModelError that names the first key that fits none. */
 export function matchLora(modules: readonly LoraModule[], targets: LoraTargets): readonly LoraLayer[] {
-  return modules.map(({ key, component, layer, inputs, outputs, kernel }) => {
+  const matched = new Set<LoraLayer>()
+  return modules.map(module => {
+    const { component, layer, inputs, outputs, kernel } = module
+    const key = `its key ${quoteName(module.key)} is of a layer`
     const target = targets.find(component, layer)
-    if (!target) throw new ModelError(`its key ${quoteName(key)} is of a layer that the checkpoint does not have`)
-    if (inputs === target.inputs && outputs === target.outputs && kernel === target.kernel) return target
-    const shape = (layer: Omit<LoraLayer, 'name'>): string => `${layer.inputs} to ${layer.outputs}${layer.kernel > 1 ? ` with a kernel of ${layer.kernel}` : ''}`
-    const message = `its key ${quoteName(key)} is of a layer from ${shape({ inputs, outputs, kernel })}, and the checkpoint's is from ${shape(target)}`
-    throw new ModelError(message)
+    if (!target) throw new ModelError(`${key} that the checkpoint does not have`)
+    if (inputs !== target.inputs || outputs !== target.outputs || kernel !== target.kernel) {
+      throw new ModelError(`${key} from ${shapeOf(module)}, and the checkpoint's is from ${shapeOf(target)}`)
+    }
+    if (matched.has(target)) throw new ModelError(`${key} that another one is of under another name`)
+    matched.add(target)
+    return target
   })
+}
+
+function shapeOf({ inputs, outputs, kernel }: Omit<LoraLayer, 'name'>): string {
+  return `${inputs} to ${outputs}${kernel > 1 ? ` with a kernel of ${kernel}` : ''}`
 }

@@ -42,7 +42,7 @@ METADATA_ALPHA = {'unet': 6, 'text_encoder': 3}
 def layers_of(pipe, recipe):
     """(component, name, module) of the layers that a recipe adds to: of the UNet's every third, to keep files small.
 
-    Of the text encoder's all with a name: diffusers tells them apart by the ends of their names only.
+    Of the text encoder's all with a name, in kohya's style out_proj among them: diffusers tells the style by that one.
     """
     def named(component, ends):
         return [(component, name, module) for name, module in getattr(pipe, component).named_modules()
@@ -138,9 +138,9 @@ def requests():
 
 def main():
     torch.set_num_threads(1)
-    for folder in (LORAS, PICTURES):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+    shutil.rmtree(PICTURES, ignore_errors=True)
+    PICTURES.mkdir(parents=True)
+    LORAS.mkdir(exist_ok=True)
     pipes = {
         model: StableDiffusionPipeline.from_pretrained(ROOT / 'models' / model, torch_dtype=torch.float32, safety_checker=None, **options)
         for model, options in MODELS.items()

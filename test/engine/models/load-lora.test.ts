@@ -90,6 +90,7 @@ t.test('a LoRA that does not fit is refused by its first key that does not', asy
     other: { ...pair(Q, 24, 24), ...pair('lora_unet_down_blocks_3_attentions_0_proj_in', 24, 24), ...pair('lora_unet_nowhere', 1, 1) },
     wide: { ...pair(DOWN, 16, 16, 3), ...pair(Q, 320, 320) },
     flat: pair(DOWN, 16, 16),
+    twice: { ...pair(DOWN, 16, 16, 3), ...pair('lora_unet_input_blocks_3_0_op', 16, 16, 3) },
     second: pair('lora_te2_text_model_encoder_layers_0_mlp_fc1', 32, 128),
     nan, large,
   })
@@ -97,6 +98,7 @@ t.test('a LoRA that does not fit is refused by its first key that does not', asy
   await refused('other', /local:other@1 cannot be loaded: its key "lora_unet_down_blocks_3_attentions_0_proj_in.lora_down.weight" is of a layer that the checkpoint does not have$/)
   await refused('wide', /its key "lora_unet_mid_.*to_q.lora_down.weight" is of a layer from 320 to 320, and the checkpoint's is from 24 to 24$/)
   await refused('flat', /its key .* is of a layer from 16 to 16, and the checkpoint's is from 16 to 16 with a kernel of 3$/)
+  await refused('twice', /its key "lora_unet_input_blocks_3_0_op.lora_down.weight" is of a layer that another one is of under another name$/)
   await refused('second', /its key "lora_te2_.*" is of a layer that the checkpoint does not have$/)
   await refused('nan', /its key .*to_q.lora_down.weight" is of a layer whose numbers are not finite or too large$/)
   await refused('large', /whose numbers are not finite or too large$/)
