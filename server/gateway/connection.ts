@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
 import { CloseCode, createError, encodeAuthenticationReply, encodeData, encodeErrors, encodePong, parseFrame } from '../../protocol/index.ts'
 import type { AuthenticationRequest, ErrorBody, ParsedElement, TaskOf } from '../../protocol/index.ts'
@@ -17,6 +18,8 @@ import { SocketWriter } from './socket-writer.ts'
 /** What a connection is made of. */
 export interface ConnectionOptions {
   readonly socket: WebSocket
+  /** What the socket lies over. */
+  readonly stream: Duplex
   /** Under which its client reaches the server, for image URLs. */
   readonly baseUrl: string
   readonly limits: ConnectionLimits
@@ -65,8 +68,8 @@ export class Connection implements SessionSocket {
 
   constructor(options: ConnectionOptions) {
     this.#options = options
-    const { socket, clock, limits } = options
-    this.#writer = new SocketWriter({ socket, clock, maxBufferedBytes: limits.maxBufferedBytes })
+    const { socket, stream, clock, limits } = options
+    this.#writer = new SocketWriter({ socket, stream, clock, maxBufferedBytes: limits.maxBufferedBytes })
     this.#openedAt = this.#lastMessageAt = this.#lastPingAt = this.#lastHeardAt = clock.now()
     socket.on('message', (data, isBinary) => this.#hear(data, isBinary))
     socket.on('pong', data => this.#pong(data.toString('latin1')))

@@ -11,7 +11,7 @@ import type { FailureLimiter } from './failure-limiter.ts'
 import type { GatewayLimits } from './gateway-options.ts'
 
 /** What accepting sockets needs. */
-export interface SocketServerOptions extends Omit<ConnectionOptions, 'socket' | 'baseUrl' | 'limits' | 'onWrongKey' | 'onReady' | 'onClosed'> {
+export interface SocketServerOptions extends Omit<ConnectionOptions, 'socket' | 'stream' | 'baseUrl' | 'limits' | 'onWrongKey' | 'onReady' | 'onClosed'> {
   readonly limits: GatewayLimits
   readonly wrongKeys: FailureLimiter
   readonly corsOrigins: readonly string[]
@@ -122,6 +122,7 @@ export class SocketServer {
     const connection = new Connection({
       ...this.#options,
       socket: webSocket,
+      stream: socket,
       baseUrl: baseUrlOf(request, this.#options.publicUrl),
       onWrongKey: () => this.#options.wrongKeys.fail(address),
       onReady: known,
