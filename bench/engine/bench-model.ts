@@ -1,20 +1,21 @@
 import { existsSync } from 'node:fs'
 import { mkdir, statfs } from 'node:fs/promises'
 import { freemem } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { ModelType, openRegistry } from '../../engine/index.ts'
 import type { ModelRegistry } from '../../engine/index.ts'
 import { packageRoot } from '../../server/cli/package-root.ts'
 import type { BenchContext } from '../bench-context.ts'
 import { SkippedError } from '../bench-context.ts'
+import { makeLoras } from '../model-maker/make-loras.ts'
 import { makeModel } from '../model-maker/make-model.ts'
 import type { PublishedSize } from '../model-maker/make-model.ts'
 import type { WeightFill } from '../model-maker/random-weights.ts'
 
 /** A model to measure with. */
 export interface BenchModel {
-  /** As `--models` takes it. */
-  readonly folder: string
+  /** As `--models` takes them. */
+  readonly places: readonly string[]
   readonly air: string
   readonly path: string
   readonly registry: ModelRegistry
@@ -35,27 +36,39 @@ const made: Readonly<Record<string, MadeModel>> = {
   'sd21-fp16': { size: 'sd21', fill: 'fp16', diskGiB: 2.5, memoryGiB: 7 },
 }
 
-/** Finds a scenario's model; one of a published size is made at its first use. Skips the scenario where there is no room for it. */
+/** LoRAs of random weights that `bundled-loras` offers beside the bundled model: `local:lora-1@1` and so on. */
+const loraCount = 8
+const loraRank = 8
+
+/** Finds a scenario's model; what is to be made is made at its first use. Skips the scenario where there is no room for it. */
 export async function benchModel(name: string, { progress }: Pick<BenchContext, 'progress'>): Promise<BenchModel> {
-  const wanted = Object.hasOwn(made, name) ? made[name] : undefined
-  const folder = wanted ? join(packageRoot(), 'bench/models', name) : name === 'bundled' ? join(packageRoot(), 'models') : name
-  if (wanted) {
-    if (freemem() < wanted.memoryGiB * 2 ** 30) throw new SkippedError(`${name} needs ${wanted.memoryGiB} GiB of free memory`)
-    if (!existsSync(folder)) {
-      progress(0, 1, `making ${name}`)
-      await make(folder, wanted)
-    }
-  }
-  const registry = await openRegistry([folder])
+  const places = await placesOf(name, what => progress(0, 1, `making ${what}`))
+  const registry = await openRegistry(places)
   const spec = registry.models.find(({ type }) => type === ModelType.checkpoint)
-  if (!spec) throw new SkippedError(`${folder} holds no checkpoint`)
-  return { folder, air: spec.air, path: spec.path, registry }
+  if (!spec) throw new SkippedError(`${places.join(', ')} holds no checkpoint`)
+  return { places, air: spec.air, path: spec.path, registry }
 }
 
-async function make(folder: string, { size, fill, diskGiB }: MadeModel): Promise<void> {
-  const above = join(packageRoot(), 'bench/models')
-  await mkdir(above, { recursive: true })
-  const { bavail, bsize } = await statfs(above)
-  if (bavail * bsize < diskGiB * 1.2 * 2 ** 30) throw new SkippedError(`a model of this size needs ${diskGiB} GiB on the disk`)
-  await makeModel(folder, size, fill)
+async function placesOf(name: string, onMaking: (what: string) => void): Promise<readonly string[]> {
+  const bundled = join(packageRoot(), 'models')
+  if (name === 'bundled') return [bundled]
+  const folder = join(packageRoot(), 'bench/models', name)
+  if (name === 'bundled-loras') {
+    await makeOnce(folder, 0.1, onMaking, () => makeLoras(folder, join(bundled, 'latentd-tiny'), loraCount, loraRank))
+    return [bundled, folder]
+  }
+  const wanted = Object.hasOwn(made, name) ? made[name] : undefined
+  if (!wanted) return [name]
+  if (freemem() < wanted.memoryGiB * 2 ** 30) throw new SkippedError(`${name} needs ${wanted.memoryGiB} GiB of free memory`)
+  await makeOnce(folder, wanted.diskGiB, onMaking, () => makeModel(folder, wanted.size, wanted.fill))
+  return [folder]
+}
+
+async function makeOnce(folder: string, diskGiB: number, onMaking: (what: string) => void, make: () => Promise<void>): Promise<void> {
+  if (existsSync(folder)) return
+  await mkdir(dirname(folder), { recursive: true })
+  const { bavail, bsize } = await statfs(dirname(folder))
+  if (bavail * bsize < diskGiB * 1.2 * 2 ** 30) throw new SkippedError(`${basename(folder)} needs ${diskGiB} GiB on the disk`)
+  onMaking(basename(folder))
+  await make()
 }

@@ -152,7 +152,7 @@ export interface EngineSteps {
    */
   readonly minRatio?: number
   /**
-   * `bundled`, a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
+   * `bundled`, `bundled-loras` (with eight LoRAs of random weights, `local:lora-1@1` and so on), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
    */
   readonly model: string
   /**
@@ -198,7 +198,7 @@ export interface EngineOpening {
    */
   readonly limitSeconds: number
   /**
-   * `bundled`, a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
+   * `bundled`, `bundled-loras` (with eight LoRAs of random weights, `local:lora-1@1` and so on), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
    */
   readonly model: string
   /**
@@ -229,7 +229,7 @@ export interface EngineProfile {
    */
   readonly limitSeconds: number
   /**
-   * `bundled`, a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
+   * `bundled`, `bundled-loras` (with eight LoRAs of random weights, `local:lora-1@1` and so on), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
    */
   readonly model: string
   /**
@@ -266,11 +266,17 @@ export interface ServerLoad {
    */
   readonly minRatio?: number
   /**
+   * Settings of the server, as in its configuration file.
+   */
+  readonly settings: {
+    readonly [k: string]: unknown
+  }
+  /**
    * Goal: the 99th percentile of the application ping.
    */
   readonly maxPingP99Ms?: number
   /**
-   * `bundled`, a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
+   * `bundled`, `bundled-loras` (with eight LoRAs of random weights, `local:lora-1@1` and so on), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
    */
   readonly model: string
   /**
@@ -339,7 +345,7 @@ export interface ServerMix {
    */
   readonly minRatio?: number
   /**
-   * `bundled`, a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
+   * `bundled`, `bundled-loras` (with eight LoRAs of random weights, `local:lora-1@1` and so on), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
    */
   readonly model: string
   /**
@@ -358,6 +364,12 @@ export interface ServerMix {
    * Of arrivals and of the choice from the mix.
    */
   readonly seed: number
+  /**
+   * Settings of the server, as in its configuration file.
+   */
+  readonly settings: {
+    readonly [k: string]: unknown
+  }
   /**
    * The other mix; where absent, the same requests sorted by kind.
    *
@@ -406,9 +418,15 @@ export interface ServerFairness {
    */
   readonly maxRatio?: number
   /**
-   * `bundled`, a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
+   * `bundled`, `bundled-loras` (with eight LoRAs of random weights, `local:lora-1@1` and so on), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
    */
   readonly model: string
+  /**
+   * Settings of the server, as in its configuration file.
+   */
+  readonly settings: {
+    readonly [k: string]: unknown
+  }
   /**
    * Parameters of an imageInference task as on the wire. A text `picture:WxH` or `mask:WxH` stands for a drawn picture of that size, as a data URI.
    */
@@ -453,7 +471,7 @@ export interface Peers {
    */
   readonly limitSeconds: number
   /**
-   * `bundled`, a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
+   * `bundled`, `bundled-loras` (with eight LoRAs of random weights, `local:lora-1@1` and so on), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
    */
   readonly model: string
   /**

@@ -16,8 +16,8 @@ export async function measureEngineOpening(scenario: EngineOpening, context: Ben
   const model = await benchModel(scenario.model, context)
   const watch = await watchEngine()
   const residentBefore = process.memoryUsage.rss()
-  const registryMs = await timed(() => openRegistry([model.folder]))
-  context.measure({ name: 'look through the models folder', unit: 'ms', isLowerBetter: true, value: round(registryMs) })
+  const registryMs = await timed(() => openRegistry(model.places))
+  context.measure({ name: 'look through the models folders', unit: 'ms', isLowerBetter: true, value: round(registryMs) })
 
   context.progress(1, 4, 'loading')
   const engine = await openBenchEngine(model, device, maxRows)

@@ -12,7 +12,7 @@ import { TaskClient } from '../server/task-client.ts'
 export async function measureServerFairness(scenario: ServerFairness, context: BenchContext): Promise<void> {
   const { floodTasks, requests, rounds } = scenario
   const model = await benchModel(scenario.model, context)
-  const server = await startServer(model, context)
+  const server = await startServer(model, scenario.settings, context)
   const light = await TaskClient.open(server.port, model.air)
   const flooder = await TaskClient.open(server.port, model.air, otherApiKey)
   const [lightTask, floodTask] = await Promise.all([drawPictures(scenario.light), drawPictures(scenario.flood)])

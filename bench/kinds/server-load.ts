@@ -22,7 +22,7 @@ interface Setting {
 /** A whole server under load, with an application ping beside it. */
 export async function measureServerLoad(scenario: ServerLoad, context: BenchContext): Promise<void> {
   const model = await benchModel(scenario.model, context)
-  const server = await startServer(model, context)
+  const server = await startServer(model, scenario.settings, context)
   const mix = await drawMix(scenario.mix)
   const clients: TaskClient[] = []
   while (clients.length < Math.max(...scenario.clients)) clients.push(await TaskClient.open(server.port, model.air))

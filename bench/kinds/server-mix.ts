@@ -22,7 +22,7 @@ interface RowCount {
 export async function measureServerMix(scenario: ServerMix, context: BenchContext): Promise<void> {
   const { seed, requests: count, rounds } = scenario
   const model = await benchModel(scenario.model, context)
-  const server = await startServer(model, context)
+  const server = await startServer(model, scenario.settings, context)
   const mix = await drawMix(scenario.mix)
   const otherMix = scenario.baselineMix && await drawMix(scenario.baselineMix)
   const clients: TaskClient[] = []

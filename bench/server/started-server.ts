@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { BenchContext } from '../bench-context.ts'
@@ -14,6 +15,9 @@ const pollMs = 100
 /** A second account. */
 export const otherApiKey = 'other-bench-key-0123456789-abcdefghij'
 
+/** Settings as in a server's configuration file. */
+export type ServerSettings = Readonly<Record<string, unknown>>
+
 /** A server in a process of its own, as a user starts it. */
 export interface StartedServer {
   readonly port: number
@@ -23,10 +27,13 @@ export interface StartedServer {
 }
 
 /** Starts `latentd serve` on a free port of loopback and waits until a worker is warm. It ends with the scenario at the latest. */
-export async function startServer(model: BenchModel, { device, workFolder, progress }: BenchContext): Promise<StartedServer> {
+export async function startServer(model: BenchModel, settings: ServerSettings, { device, workFolder, progress }: BenchContext): Promise<StartedServer> {
   progress(0, 1, 'starting the server')
   const keys = [benchApiKey, otherApiKey].flatMap(key => ['--api-key', key])
-  const args = ['serve', '--port', '0', '--data', join(workFolder, 'data'), '--models', model.folder, '--device', device, '--log-level', 'warn', ...keys]
+  const config = join(workFolder, 'settings.json')
+  await writeFile(config, JSON.stringify(settings))
+  const places = model.places.flatMap(place => ['--models', place])
+  const args = ['serve', '--port', '0', '--data', join(workFolder, 'data'), '--device', device, '--log-level', 'warn', '--config', config, ...places, ...keys]
   const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   const exit = new Promise(resolve => child.once('exit', resolve))
   const port = await portOf(child)

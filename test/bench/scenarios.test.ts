@@ -9,12 +9,12 @@ import { packageRoot } from '../../server/cli/package-root.ts'
 const folder = join(packageRoot(), 'bench/scenarios')
 const sessions = { kind: 'gatewaySessions', title: 'a title', limitSeconds: 10, sessions: 5 }
 
-t.test("every scenario of the project is valid, and the default ones fit into the run's time", async t => {
+t.test('every scenario of the project is valid, and each kind has one', async t => {
   const all = await readScenarios(folder)
   t.equal(all.length, readdirSync(folder).length)
   t.equal(new Set(all.map(({ name }) => name)).size, all.length, 'no name twice')
   const kinds = new Set(all.map(({ scenario }) => scenario.kind))
-  t.equal(kinds.size, 11, 'each kind has a scenario')
+  t.equal(kinds.size, 11)
 })
 
 t.test('every task of the scenarios is one that the server takes', async t => {
