@@ -45,7 +45,7 @@ export async function benchModel(name: string, { progress }: Pick<BenchContext, 
   const places = await placesOf(name, what => progress(0, 1, `making ${what}`))
   const registry = await openRegistry(places)
   const spec = registry.models.find(({ type }) => type === ModelType.checkpoint)
-  if (!spec) throw new SkippedError(`${places.join(', ')} holds no checkpoint`)
+  if (!spec) throw new SkippedError(`${places.join(', ')} holds no checkpoint${registry.broken.map(({ reason }) => `: ${reason}`).join('')}`)
   return { places, air: spec.air, path: spec.path, registry }
 }
 

@@ -23,7 +23,7 @@ const endOfText = '<|endoftext|>'
 
 /**
  * Makes a diffusers folder of a published size with random weights, for measuring: the time of a network does not depend on their values.
- * The VAE has no encoder. The folder is there when it is complete.
+ * The folder is there when it is complete.
  */
 export async function makeModel(folder: string, size: PublishedSize, fill: WeightFill): Promise<void> {
   const family = JSON.parse((await readPackageAsset(`engine/models/families/${families[size]}.json`)).toString()) as FamilyFile

@@ -1,6 +1,7 @@
 import { buildClipText } from '../../engine/architectures/clip-text.ts'
 import { buildUnet } from '../../engine/architectures/unet.ts'
 import { buildVaeDecoder } from '../../engine/architectures/vae-decoder.ts'
+import { buildVaeEncoder } from '../../engine/architectures/vae-encoder.ts'
 import type { WeightRef, WeightSource } from '../../engine/weights/weight-source.ts'
 
 /** Shapes of a network's tensors by their names. */
@@ -9,12 +10,12 @@ export type Shapes = ReadonlyMap<string, readonly number[]>
 /** A component's `config.json`. */
 export type ComponentConfig = Readonly<Record<string, unknown>>
 
-/** The tensors that the engine reads of each component, found by building its graph over a source that has everything. */
+/** The tensors that the engine reads of each component, found by building its graphs over a source that has everything. */
 export function networkShapes(configs: { readonly text_encoder: ComponentConfig; readonly unet: ComponentConfig; readonly vae: ComponentConfig }) {
   return {
     text_encoder: recorded(source => buildClipText(configs.text_encoder, source, 'cpu')),
     unet: recorded(source => buildUnet(configs.unet, source, 'cpu')),
-    vae: recorded(source => buildVaeDecoder(configs.vae, source, 'cpu')),
+    vae: recorded(source => [buildVaeEncoder(configs.vae, source, 'cpu'), buildVaeDecoder(configs.vae, source, 'cpu')]),
   }
 }
 

@@ -21,7 +21,6 @@ import diffusers
 import torch
 import transformers
 from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionPipeline, UNet2DConditionModel
-from safetensors.torch import load_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
 torch.set_grad_enabled(False)
@@ -82,14 +81,12 @@ class Peer:
     def __init__(self, name):
         dtype = DTYPES.get(name, torch.float32)
         unet = UNet2DConditionModel.from_pretrained(FOLDER, subfolder="unet", torch_dtype=dtype).eval()
-        vae = AutoencoderKL.from_config(AutoencoderKL.load_config(FOLDER, subfolder="vae"))
-        # A model that was made for measuring has no VAE encoder; nothing here encodes.
-        vae.load_state_dict(load_file(f"{FOLDER}/vae/diffusion_pytorch_model.safetensors"), strict=False)
+        vae = AutoencoderKL.from_pretrained(FOLDER, subfolder="vae", torch_dtype=dtype)
         if name in OPENVINO:
             unet = OpenVinoUnet(unet, OPENVINO[name])
         gc.collect()
         self.pipeline = StableDiffusionPipeline(
-            vae=vae.to(dtype).eval(), unet=unet, safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+            vae=vae.eval(), unet=unet, safety_checker=None, feature_extractor=None, requires_safety_checker=False,
             text_encoder=CLIPTextModel.from_pretrained(FOLDER, subfolder="text_encoder", torch_dtype=dtype).eval(),
             tokenizer=CLIPTokenizer.from_pretrained(FOLDER, subfolder="tokenizer"),
             scheduler=EulerDiscreteScheduler.from_pretrained(FOLDER, subfolder="scheduler"),
