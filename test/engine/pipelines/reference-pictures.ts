@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
+import type { Test } from 'tap'
 import type { GenerationRequest, RgbImage } from '../../../engine/core/generation-request.ts'
 import { mapImages } from '../../../engine/core/map-images.ts'
 import { createEngine } from '../../../engine/create-engine.ts'
@@ -67,6 +68,12 @@ export function titleOf({ request }: ReferencePicture): string {
   const { id, noiseScheduler, width, height, totalSteps, guidanceScale, clipSkip, seed } = request
   const strength = request.strength === undefined ? '' : `, strength ${request.strength}`
   return `${id}: ${noiseScheduler}, ${width}x${height}, ${totalSteps} steps, guidance ${guidanceScale}, clip skip ${clipSkip}, seed ${seed}${strength}`
+}
+
+/** Asserts that a picture is the reference's; `about` says in the title what is special about it. */
+export function sameAsReference(t: Test, picture: ReferencePicture, image: RgbImage, about = ''): void {
+  const { shareWithinOne, largest } = compare(image, picture.image)
+  t.ok(shareWithinOne >= shareOfPixels, `${about}${titleOf(picture)} (${shareWithinOne.toFixed(4)} within 1, largest difference ${largest})`)
 }
 
 /** How far two pictures of the same size are apart. */

@@ -1,20 +1,13 @@
 import t from 'tap'
-import type { Test } from 'tap'
 import type { RgbImage } from '../../../engine/core/generation-request.ts'
 import type { RunReport } from '../../../engine/engine.ts'
-import { compare, referenceEngine, referencePictures, shareOfPixels, titleOf } from './reference-pictures.ts'
-import type { ReferencePicture } from './reference-pictures.ts'
+import { referenceEngine, referencePictures, sameAsReference } from './reference-pictures.ts'
 
 // Some seconds on two idle cores, more where others compute too.
 t.setTimeout(180_000)
 
 const pictures = await referencePictures('sdxl-pictures')
 const never = new AbortController().signal
-
-function sameAsReference(t: Test, picture: ReferencePicture, image: RgbImage): void {
-  const { shareWithinOne, largest } = compare(image, picture.image)
-  t.ok(shareWithinOne >= shareOfPixels, `${titleOf(picture)} (${shareWithinOne.toFixed(4)} within 1, largest difference ${largest})`)
-}
 
 await t.test('every SDXL picture is computed alone as diffusers computes it', async (t) => {
   const engine = await referenceEngine()
