@@ -1,4 +1,4 @@
-import type { Activation, Layers, Tokens } from '../graph/layers.ts'
+import type { Activation, ContextMask, Layers, Tokens } from '../graph/layers.ts'
 import type { NetworkWeights } from './network-weights.ts'
 
 /** What CLIP's text and vision encoders choose of their layers. */
@@ -10,11 +10,13 @@ export interface ClipEncoderLayerOptions {
   readonly layerNormEpsilon: number
   /** Whether a token sees only itself and those before it, as text does. */
   readonly isCausal: boolean
+  /** Which tokens may be looked at; all without it. */
+  readonly mask?: ContextMask
 }
 
 /** One layer of CLIP's encoders: self-attention and feed-forward, each after a norm and added to what came in. */
 export function clipEncoderLayer(layers: Layers, weights: NetworkWeights, input: Tokens, options: ClipEncoderLayerOptions): Tokens {
-  const { width, heads, feedForwardWidth, activation, layerNormEpsilon, isCausal } = options
+  const { width, heads, feedForwardWidth, activation, layerNormEpsilon, isCausal, mask } = options
   const attention = weights.at('self_attn')
   const normed = layers.layerNorm(input, weights.norm('layer_norm1', width), layerNormEpsilon)
   const attended = layers.attention({
@@ -23,6 +25,7 @@ export function clipEncoderLayer(layers: Layers, weights: NetworkWeights, input:
     value: layers.linear(normed, attention.linear('v_proj', width, width)),
     heads,
     isCausal,
+    ...(mask && { mask }),
   })
   const middle = layers.addTokens(input, layers.linear(attended, attention.linear('out_proj', width, width)))
 

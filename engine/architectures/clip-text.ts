@@ -32,9 +32,12 @@ export const PENULTIMATE_STATES: ClipTextOutputs = { skippedLayers: 1, hasFinalN
 export const PENULTIMATE_STATES_AND_TEXT: ClipTextOutputs = { ...PENULTIMATE_STATES, hasTextEmbeds: true }
 
 /**
- * CLIP's text encoder: `input_ids` int64 [rows, tokens] → `hidden_states_K` float32 [rows, tokens, width], the states the
- * family takes with K more layers skipped, K from 0 to 2 as far as there are layers; where the family takes it,
- * `text_embeds` float32 [rows, projection width], the end token's last state, normed and projected.
+ * CLIP's text encoder: `input_ids` int64 [rows, tokens], `attention_bias` float32 [rows, 1, 1, tokens] (0, or a large
+ * negative number for tokens that no other may look at), `vector_ids` int64 [rows, tokens] (0, or which of `vectors` stands in
+ * the token's place) and `vectors` float32 [vectors, width], of which the first is never used
+ * → `hidden_states_K` float32 [rows, tokens, width], the states the family takes with K more layers skipped, K from 0 to 2
+ * as far as there are layers; where the family takes it, `text_embeds` float32 [rows, projection width], the end token's
+ * last state, normed and projected.
  *
  * @param config the component's parsed `config.json`; a ConfigError names a value that is not supported
  * @param makeLayers for tests of a lowering
@@ -51,10 +54,12 @@ export function buildClipText(
   // Computed once a prompt: float32 everywhere, so that a prompt means the same on every device.
   const layers = makeLayers(graph, ids, lowering, 'float32')
 
-  const states = [embed(layers, weights.at('embeddings'), ids, settings)]
+  const mask = layers.contextMask(graph.input('attention_bias', 'float32', ['rows', 1, 1, settings.tokens]))
+
+  const states = [embed(graph, layers, weights.at('embeddings'), ids, settings)]
   for (let index = 0; index < settings.layers; index++) {
     const name = `encoder.layers.${index}`
-    states.push(graph.within(name, () => clipEncoderLayer(layers, weights.at(name), states[index] as Tokens, { ...settings, isCausal: true })))
+    states.push(graph.within(name, () => clipEncoderLayer(layers, weights.at(name), states[index] as Tokens, { ...settings, isCausal: true, mask })))
   }
   // Asked for even where nothing takes it: the file has it. The graph leaves out what no output needs.
   const finalNormWeights = weights.norm('final_layer_norm', settings.width)
@@ -79,7 +84,15 @@ function pooledPlaces(graph: GraphBuilder, ids: Value, { pooledToken }: ClipText
   return graph.node('ArgMax', [cast(graph, score, 'float32')], { type: 'int64', attributes: { axis: { int: 1 }, keepdims: { int: 1 } } })
 }
 
-function embed(layers: Layers, weights: NetworkWeights, ids: Value, config: ClipTextConfig): Tokens {
-  const picked = layers.embedding(ids, weights.tensor('token_embedding.weight', [config.vocabularySize, config.width]))
-  return layers.addTable(picked, weights.tensor('position_embedding.weight', [config.tokens, config.width]))
+function embed(graph: GraphBuilder, layers: Layers, weights: NetworkWeights, ids: Value, config: ClipTextConfig): Tokens {
+  const { tokens, width } = config
+  const own = layers.embedding(ids, weights.tensor('token_embedding.weight', [config.vocabularySize, width]))
+  // Learnt vectors are looked up in a table of their own: the vocabulary's stays in its file.
+  const vectorIds = graph.input('vector_ids', 'int64', ['rows', tokens])
+  const vectors = graph.input('vectors', 'float32', ['vectors', width])
+  const learnt = layers.tokens(graph.node('Gather', [vectors, vectorIds]), width)
+  const isLearnt = graph.node('Greater', [vectorIds, graph.constant('int64', [], [0])], { type: 'bool' })
+  const perToken = graph.node('Reshape', [isLearnt, graph.integers(-1, 1)])
+  const picked = { value: graph.node('Where', [perToken, learnt.value, own.value], { type: own.value.type }), width }
+  return layers.addTable(picked, weights.tensor('position_embedding.weight', [tokens, width]))
 }

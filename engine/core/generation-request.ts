@@ -29,6 +29,10 @@ export interface GenerationRequest<Image = EncodedImage> {
   readonly guidanceScale: number
   /** Text encoder layers skipped on top of the model's own choice, 0 to 2. */
   readonly clipSkip: number
+  /** The syntax in which the prompts say how strongly their parts are meant; plain text without it. */
+  readonly promptWeighting?: 'compel' | 'sdEmbeds'
+  /** Learnt embeddings that the prompts may name; one that neither of them names stands at the end of the prompt. */
+  readonly embeddings?: readonly EmbeddingUse[]
   /** AIR of a VAE to use in place of the checkpoint's own. */
   readonly vae?: string
   /** Added to the checkpoint's networks, all at once. */
@@ -75,6 +79,14 @@ export interface Outpainting {
   readonly left: number
   /** Pixels inside the picture over which it fades into what is painted. */
   readonly blur: number
+}
+
+/** A learnt embedding and how strong it is. */
+export interface EmbeddingUse {
+  /** Its AIR. */
+  readonly model: string
+  /** What its vectors are multiplied with. */
+  readonly weight: number
 }
 
 /** A request as the step loop takes it: its pictures decoded, of the request's size, and the mask grey. */

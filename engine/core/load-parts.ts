@@ -1,5 +1,5 @@
 import { EngineError } from '../engine-error.ts'
-import type { Held, LoadedModel, LoadedParts, ModelLoader, PartType } from '../models/loaded-model.ts'
+import type { Held, LoadedModel, LoadedParts, ModelLoader, PartType, TextEmbedding } from '../models/loaded-model.ts'
 import type { LoraPart, RequestParts } from '../pipelines/pipeline.ts'
 import { ModelError } from '../models/model-error.ts'
 import type { DecodedRequest } from './generation-request.ts'
@@ -25,9 +25,11 @@ export async function loadParts(loader: ModelLoader, base: LoadedModel, request:
     for (const [index, { model: air, weight }] of (request.loras ?? []).entries()) {
       loras.push({ air, weight, lora: await use(`loras[${index}].model`, 'lora', air) })
     }
+    const embeddings: TextEmbedding[] = []
+    for (const [index, { model: air }] of (request.embeddings ?? []).entries()) embeddings.push(await use(`embeddings[${index}].model`, 'embedding', air))
     const safetyChecker = request.checkContent ? await use('checkContent', 'safetyChecker', safetyCheckerOf(base)) : undefined
-    const part = { ...(vae && { vae }), ...(refiner && { refiner }), ...(loras.length > 0 && { loras }), ...(safetyChecker && { safetyChecker }) }
-    return { part, release }
+    const lists = { ...(loras.length > 0 && { loras }), ...(embeddings.length > 0 && { embeddings }) }
+    return { part: { ...(vae && { vae }), ...(refiner && { refiner }), ...lists, ...(safetyChecker && { safetyChecker }) }, release }
   } catch (error) {
     release()
     throw error

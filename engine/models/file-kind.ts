@@ -17,5 +17,9 @@ const KINDS: readonly (readonly [ModelType, RegExp])[] = [
 /** What a `.safetensors` file is, told from its tensors' names; undefined for names of nothing known. */
 export function fileKind(tensors: StoredTensors): ModelType | undefined {
   const names = [...tensors.keys()]
-  return KINDS.find(([, pattern]) => names.some(name => pattern.test(name)))?.[0]
+  const known = KINDS.find(([, pattern]) => names.some(name => pattern.test(name)))?.[0]
+  if (known !== undefined) return known
+  // An embedding may be stored under its token, which can be any word.
+  const [only] = tensors.values()
+  return tensors.size === 1 && only !== undefined && [1, 2].includes(only.shape.length) ? ModelType.embedding : undefined
 }

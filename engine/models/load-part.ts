@@ -2,6 +2,7 @@ import type { Runtime } from '../runtime/model-session.ts'
 import { airKey } from './air.ts'
 import { loweringOf, openCompiled } from './compiled-model.ts'
 import { loadCheckpoint } from './load-checkpoint.ts'
+import { loadEmbedding } from './load-embedding.ts'
 import { loadLora } from './load-lora.ts'
 import type { LoadedModel, LoadedParts, PartType } from './loaded-model.ts'
 import type { ModelRegistry, ModelSpec } from './model-spec.ts'
@@ -35,6 +36,7 @@ const kinds: { readonly [T in PartType]: PartKind<LoadedParts[T]> } = {
   },
   // It is sorted by the layers of one checkpoint.
   lora: { dependsOn: ({ spec }) => airKey(spec.air), load: (spec, { base, makeRoom }) => loadLora(spec, base, makeRoom) },
+  embedding: { load: (spec, { makeRoom }) => loadEmbedding(spec, makeRoom) },
   safetyChecker: {
     load: async (spec, { runtime, makeRoom }) => openCompiled(spec, await safetyCheckerModel(spec, loweringOf(runtime)), runtime, makeRoom),
   },

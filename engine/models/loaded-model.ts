@@ -26,7 +26,9 @@ export interface LoadedTextEncoder {
   /** Width of its states. */
   readonly width: number
   /**
-   * `input_ids` int64 [rows, 77] → `hidden_states_0`, `_1`, `_2` float32 [rows, 77, width]:
+   * `input_ids` int64 [rows, 77], `attention_bias` float32 [rows, 1, 1, 77] (0, or a large negative number for tokens that no
+   * other may look at), `vector_ids` int64 [rows, 77] (0, or the index of what stands in a token's place) and `vectors`
+   * float32 [vectors, width], of which the first is never used → `hidden_states_0`, `_1`, `_2` float32 [rows, 77, width]:
    * the states the UNet takes with 0, 1 or 2 layers skipped on top of the model's own choice.
    * A model of fewer layers lacks the higher outputs.
    * SDXL's second one also → `text_embeds` float32 [rows, added.textEmbedsSize].
@@ -152,6 +154,14 @@ export interface LoadedSafetyChecker {
   readonly session: ModelSession
 }
 
+/** A learnt embedding (textual inversion), in memory. */
+export interface TextEmbedding {
+  /** What stands for it in prompts: the token its file names, else the file's name. */
+  readonly trigger: string
+  /** For each text encoder it was made for, its vectors one after the other; as many for each. */
+  readonly vectors: readonly (readonly Float32Array[])[]
+}
+
 /** What a request may use beside its checkpoint, by the type of its model. */
 export interface LoadedParts {
   /** One that takes the last steps over. */
@@ -159,6 +169,7 @@ export interface LoadedParts {
   readonly vae: LoadedVae
   readonly lora: LoadedLora
   readonly safetyChecker: LoadedSafetyChecker
+  readonly embedding: TextEmbedding
 }
 export type PartType = keyof LoadedParts
 

@@ -97,7 +97,7 @@ class BudgetedLoader implements ModelLoader {
       const broken = this.#registry.broken.find(entry => airKey(entry.air) === airKey(air))
       throw new ModelError(broken ? `the model ${broken.air} cannot be used: ${broken.reason}` : `there is no model ${JSON.stringify(air)}`)
     }
-    if (spec.type !== type) throw new ModelError(`${spec.air} is a ${spec.type}, not a ${type}`)
+    if (spec.type !== type) throw new ModelError(`${spec.air} is ${withArticle(spec.type)}, not ${withArticle(type)}`)
     return spec
   }
 
@@ -113,6 +113,10 @@ class BudgetedLoader implements ModelLoader {
       throw new ModelError(`the model ${spec.air} cannot be loaded: ${reason}`, { cause })
     }
   }
+}
+
+function withArticle(type: ModelType): string {
+  return `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`
 }
 
 function stoppedError(): ModelError {

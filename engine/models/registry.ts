@@ -4,6 +4,7 @@ import { refusePickleName } from '../weights/pickle.ts'
 import { readSafetensors } from '../weights/safetensors.ts'
 import { airKey, derivedAir, isAir } from './air.ts'
 import { compileCheckpoint } from './compile-checkpoint.ts'
+import { openEmbedding } from './embedding-file.ts'
 import { fileKind } from './file-kind.ts'
 import { folderKind } from './folder-kind.ts'
 import { findEntries } from './find-entries.ts'
@@ -126,4 +127,5 @@ async function checkPart(spec: ModelSpec): Promise<void> {
     if (!isFolder) throw new ModelError(`a ${type} is a folder with config.json and model.safetensors, not a file`)
     await safetyCheckerModel(spec, 'cpu')
   }
+  if (type === ModelType.embedding) await openEmbedding(path)
 }

@@ -1,5 +1,5 @@
 import type { DecodedRequest, RgbImage } from '../core/generation-request.ts'
-import type { LoadedLora, LoadedModel, LoadedSafetyChecker, LoadedVae } from '../models/loaded-model.ts'
+import type { LoadedLora, LoadedModel, LoadedSafetyChecker, LoadedVae, TextEmbedding } from '../models/loaded-model.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
 
 /** What a request uses beside its checkpoint, loaded. */
@@ -11,6 +11,8 @@ export interface RequestParts {
   /** Judges the finished picture; present if and only if the request asks for it. */
   readonly safetyChecker?: LoadedSafetyChecker
   readonly loras?: readonly LoraPart[]
+  /** In the request's order. */
+  readonly embeddings?: readonly TextEmbedding[]
 }
 
 /** A LoRA that a request takes, loaded. */

@@ -23,7 +23,7 @@ import { UnetBatch, type UnetRow } from './unet-batch.ts'
 export interface StableDiffusionOptions {
   readonly model: LoadedModel
   /** One for each text encoder of the model. */
-  readonly tokenizers: readonly Pick<PromptTokenizer, 'chunks'>[]
+  readonly tokenizers: readonly PromptTokenizer[]
   readonly cache: EmbedsCache
   readonly runNetwork: NetworkRunner
   /** Starts a run of the noise scheduler of this name, `leastStep` steps or more left out. Throws a RangeError for a step count it cannot do. */

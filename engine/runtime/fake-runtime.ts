@@ -49,7 +49,7 @@ export function fakeRuntime({ device = { type: 'cpu' }, beforeRun }: FakeRuntime
 const LATENT_FACTOR = 8
 
 function feedsByRow(inputs: readonly TensorSpec[], feeds: Feeds): Feeds {
-  const names = inputs.filter(({ name, dims }) => !dims.some(mayBeZero) || (dims[0] === 'rows' && feeds[name]?.data.length !== 0)).map(({ name }) => name)
+  const names = inputs.filter(({ name, dims }) => dims[0] === 'rows' && (!dims.some(mayBeZero) || feeds[name]?.data.length !== 0)).map(({ name }) => name)
   return Object.fromEntries(names.map(name => [name, feeds[name] as Tensor]))
 }
 

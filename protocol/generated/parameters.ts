@@ -146,6 +146,31 @@ export const parameterTables = {
           }
         }
       },
+      "promptWeighting": {
+        "type": "string",
+        "allowedValues": [
+          "compel",
+          "sdEmbeds"
+        ],
+        "isAnyCase": true,
+        "isAbsentWhenEmpty": true
+      },
+      "embeddings": {
+        "type": "array",
+        "parameters": {
+          "model": {
+            "type": "string",
+            "maxLength": 200,
+            "expected": "an AIR of the form source:id@version"
+          },
+          "weight": {
+            "type": "number",
+            "minimum": -4,
+            "maximum": 4,
+            "default": 1
+          }
+        }
+      },
       "numberResults": {
         "type": "integer",
         "minimum": 1,
@@ -224,8 +249,6 @@ export const parameterTables = {
       "strength",
       "outpainting",
       "outpaint",
-      "promptWeighting",
-      "embeddings",
       "controlNet",
       "lycoris",
       "ipAdapters",

@@ -95,6 +95,16 @@ export interface ImageInferenceRequest {
   readonly clipSkip: number
   readonly refiner?: RefinerInput
   /**
+   * Syntax in which the prompts say how strongly their parts are meant; upper and lower case are the same.
+   */
+  readonly promptWeighting?: 'compel' | 'sdEmbeds'
+  /**
+   * Learnt embeddings (textual inversion) that the prompts may name; one that neither names stands at the end of the positive prompt.
+   *
+   * @maxItems 20
+   */
+  readonly embeddings?: readonly EmbeddingInput[]
+  /**
    * Pictures to compute.
    */
   readonly numberResults: number
@@ -169,6 +179,16 @@ export interface RefinerInput {
    * The same as the share of the steps that come before; not both.
    */
   readonly startStepPercentage?: number
+}
+export interface EmbeddingInput {
+  /**
+   * AIR of the embedding.
+   */
+  readonly model: string
+  /**
+   * What its vectors are multiplied with.
+   */
+  readonly weight: number
 }
 
 /**

@@ -7,7 +7,10 @@ export function findModel({ parameter, code }: WireParameter, air: string, type:
   const model = registry.find(air)
   const about = { parameter, type: 'string', value: air }
   if (model?.type === type) return model
-  if (model) return { code, ...about, expected: `a ${type}`, value: `${air}, which is of type ${model.type}` }
+  if (model) {
+    const expected = `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`
+    return { code, ...about, expected, value: `${air}, which is of type ${model.type}` }
+  }
   const unusable = registry.broken.find(candidate => candidate.air.toLowerCase() === air.toLowerCase())
   if (unusable) return { code: 'modelUnavailable', ...about, reason: unusable.reason.replace(/\.$/, '') }
   return { code: 'modelNotFound', ...about, allowedValues: registry.models.filter(spec => spec.type === type).map(spec => spec.air) }

@@ -5,6 +5,7 @@ import type { ErrorBody, ImageInferenceRequest, TaskOf } from '../../protocol/in
 import { TargetRefusedError } from '../outbound/target-guard.ts'
 import type { TargetGuard } from '../outbound/target-guard.ts'
 import type { OutputOptions, TaskKey, TaskRecord } from '../queue/task-record.ts'
+import { findEmbeddings } from './find-embeddings.ts'
 import { findModel } from './find-model.ts'
 import type { ImageInput } from './image-input.ts'
 import { imageUuidOf } from './image-uuid.ts'
@@ -67,6 +68,8 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
   if (isRefusal(loras)) return refuse(loras)
   const uncheckable = refuseContentCheck(task, model)
   if (uncheckable) return refuse(uncheckable)
+  const embeddings = findEmbeddings(task.embeddings ?? [], context.models)
+  if (isRefusal(embeddings)) return refuse(embeddings)
   const { width = model.defaults.width, height = model.defaults.height } = task
   if (width === undefined) return refuse(missingSize('width'))
   if (height === undefined) return refuse(missingSize('height'))
@@ -91,6 +94,8 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
       model: model.air,
       ...(vae && { vae: vae.air }),
       ...(loras.length > 0 && { loras }),
+      ...(task.promptWeighting && { promptWeighting: task.promptWeighting }),
+      ...(embeddings.length > 0 && { embeddings }),
       ...(refiner && { refiner }),
       prompt: task.positivePrompt === blankPrompt ? '' : task.positivePrompt,
       negativePrompt: task.negativePrompt === undefined || task.negativePrompt === blankPrompt ? '' : task.negativePrompt,

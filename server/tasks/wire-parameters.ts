@@ -20,6 +20,7 @@ const wireParameters = {
 /** As above for what each element of a list says; the fields inside have the same names. */
 const wireLists = {
   loras: { parameter: 'lora', code: 'invalidLora' },
+  embeddings: { parameter: 'embeddings', code: 'invalidEmbeddings' },
 } as const satisfies Readonly<Record<string, WireParameter>>
 const LIST_FIELD = /^(\w+)(\[\d+\]\.\w+)?$/
 

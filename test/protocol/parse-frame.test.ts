@@ -88,7 +88,7 @@ t.test('a known parameter without a function is refused by name unless it asks f
   const asking: readonly [object, string][] = [
     [{ seedImage: 'http://x' }, 'seedImage'], [{ strength: 0.5 }, 'strength'], [{ lycoris: [{ model: 'a:b@c' }] }, 'lycoris'],
     [{ safety: { checkContent: true, mode: 'fast' } }, 'safety.mode'], [{ inputs: { seedImage: 'u' } }, 'inputs.seedImage'],
-    [{ promptWeighting: 'compel' }, 'promptWeighting'], [{ webhookURL: 'http://x' }, 'webhookURL'], [{ outpaint: { top: 64 } }, 'outpaint.top'],
+    [{ webhookURL: 'http://x' }, 'webhookURL'], [{ outpaint: { top: 64 } }, 'outpaint.top'],
     [{ outpainting: { top: 64 } }, 'outpainting.top'], [{ hiresFix: true }, 'hiresFix'], [{ acceleratorOptions: { teaCache: true } }, 'acceleratorOptions.teaCache'],
     [{ controlNet: [{ model: 'c:d@1', guideImage: 'u', weight: null }] }, 'controlNet'],
   ]

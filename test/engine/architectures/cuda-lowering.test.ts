@@ -7,7 +7,7 @@ import { openRuntime } from '../../../engine/runtime/open-runtime.ts'
 import { expandedOperators } from '../graph/expanded-operators.ts'
 import { REFERENCE_MODELS, TEXT_ENCODERS, buildReference } from './build-reference.ts'
 import type { Component } from './build-reference.ts'
-import { byteDifferences, readComponent, relativeError } from './reference-tensors.ts'
+import { byteDifferences, readComponent, relativeError, textFeeds } from './reference-tensors.ts'
 
 const FLOAT32_TOLERANCE = 1e-4
 /** Half precision has 11 bits; a network of some fifty layers loses two or three of them. */
@@ -52,7 +52,7 @@ for (const model of REFERENCE_MODELS) {
     t.test(`the ${component} of ${model} lowered for CUDA gives the states transformers gives`, async t => {
       const { input_ids, ...expected } = readComponent(model, component)
       const session = await open(model, component, expanded(new Set()))
-      const outputs = await session.run({ input_ids: input_ids! })
+      const outputs = await session.run(textFeeds(input_ids, session.inputs))
       for (const [name, tensor] of Object.entries(expected)) t.ok(relativeError(outputs[name], tensor) < FLOAT32_TOLERANCE, name)
       await session.release()
     })

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { TensorSpec } from '../../../engine/graph/model-graph.ts'
 import type { Tensor, TensorDtype } from '../../../engine/tensor.ts'
 
 /** Folder of the committed reference models and outputs; tests run from the repository's root. */
@@ -67,4 +68,16 @@ export function sliceRows<D extends TensorDtype>(tensor: Tensor<D>, start: numbe
   const [, ...rest] = tensor.dims
   const size = rest.reduce((a, b) => a * b, 1)
   return { dtype: tensor.dtype, dims: [end - start, ...rest], data: tensor.data.slice(start * size, end * size) as Tensor<D>['data'] }
+}
+
+/** A text encoder's feeds for token ids alone: nothing is hidden, and no vector stands in a token's place. */
+export function textFeeds(inputIds: Tensor | undefined, inputs: readonly TensorSpec[]): Readonly<Record<string, Tensor>> {
+  const [rows = 0, tokens = 0] = inputIds?.dims ?? []
+  const width = inputs.find(({ name }) => name === 'vectors')?.dims[1] as number
+  return {
+    input_ids: inputIds as Tensor,
+    attention_bias: { dtype: 'float32', dims: [rows, 1, 1, tokens], data: new Float32Array(rows * tokens) },
+    vector_ids: { dtype: 'int64', dims: [rows, tokens], data: new BigInt64Array(rows * tokens) },
+    vectors: { dtype: 'float32', dims: [1, width], data: new Float32Array(width).fill(Number.NaN) },
+  }
 }

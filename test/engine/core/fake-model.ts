@@ -8,6 +8,7 @@ import type { Held, LoadedModel, LoadedParts, LoadedSafetyChecker, LoadedVae, Mo
 import { ModelError } from '../../../engine/models/model-error.ts'
 import { EmbedsCache } from '../../../engine/pipelines/embeds-cache.ts'
 import { createNetworkRunner } from '../../../engine/pipelines/network-runner.ts'
+import type { PromptTokenizer } from '../../../engine/prompts/prompt-tokenizer.ts'
 import { StableDiffusionPipeline } from '../../../engine/pipelines/stable-diffusion.ts'
 import type { ModelSession } from '../../../engine/runtime/model-session.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun, NoiseSource } from '../../../engine/schedulers/noise-scheduler.ts'
@@ -21,16 +22,11 @@ export type BeforeRun = (network: 'textEncoder' | 'unet' | 'vaeEncoder' | 'vaeDe
 const chunkLength = 8
 const contextSize = 4
 
-/** Chunks of six characters between a start and an end token. */
-export const fakeTokenizer = {
-  chunks: (prompt: string): readonly (readonly number[])[] => {
-    const codes = [...prompt].map((character) => character.codePointAt(0) as number)
-    const count = Math.max(1, Math.ceil(codes.length / 6))
-    return Array.from({ length: count }, (_, i) => {
-      const part = codes.slice(i * 6, i * 6 + 6)
-      return [1, ...part, ...Array<number>(chunkLength - 1 - part.length).fill(2)]
-    })
-  },
+/** A token for each character; chunks of six between a start and an end token. */
+export const fakeTokenizer: PromptTokenizer = {
+  frame: { start: 1, end: 2, pad: 2, length: chunkLength },
+  tokens: (text) => [...text].map((character) => character.codePointAt(0) as number),
+  texts: () => ({ frame: fakeTokenizer.frame, tokens: fakeTokenizer.tokens, pieceOf: (id) => String.fromCodePoint(id) }),
 }
 
 export const fakeNoiseSchedule: NoiseScheduleConfig = {

@@ -11,6 +11,7 @@ import { fakeRuntime } from '../../../engine/runtime/fake-runtime.ts'
 import type { ModelSession, Runtime } from '../../../engine/runtime/model-session.ts'
 import { openRuntime } from '../../../engine/runtime/open-runtime.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
+import { textFeeds } from '../architectures/reference-tensors.ts'
 import { loraPair, writeSafetensors } from '../weights/safetensors-writer.ts'
 import { folderTensors, referenceModel, writeSingleFile } from '../weights/single-file.ts'
 
@@ -224,9 +225,8 @@ async function outputsOf({ textEncoders, unet, vae, contextSize, added }: Loaded
   const wave = (length: number): Float32Array => Float32Array.from({ length }, (_, index) => Math.sin(index * 0.7))
   const texts: Record<string, Tensor> = {}
   for (const [encoder, { session }] of textEncoders.entries()) {
-    const outputs = await session.run({
-      input_ids: { dtype: 'int64', dims: [1, 77], data: BigInt64Array.from({ length: 77 }, (_, index) => BigInt(index % 50)) },
-    })
+    const ids = { dtype: 'int64', dims: [1, 77], data: BigInt64Array.from({ length: 77 }, (_, index) => BigInt(index % 50)) } as const
+    const outputs = await session.run(textFeeds(ids, session.inputs))
     for (const [name, tensor] of Object.entries(outputs)) texts[`${encoder} ${name}`] = tensor
   }
   const sizes = added?.timeIds === 'sizes' ? 6 : 5

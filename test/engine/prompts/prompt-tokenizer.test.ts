@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { clipTokenizer } from '../../../engine/models/clip-tokenizer.ts'
 import { readTokenizerFolder } from '../../../engine/models/tokenizer-folder.ts'
+import { planPrompt } from '../../../engine/prompts/plan-prompt.ts'
 import { createPromptTokenizer } from '../../../engine/prompts/prompt-tokenizer.ts'
 
 interface Row {
@@ -17,6 +18,11 @@ const title = (text: string) => JSON.stringify(text).replace(/[^ -~]/g, (unit) =
 const rows = JSON.parse(readFileSync('test/reference/tokens/tokens.json', 'utf8')) as Row[]
 const clipFiles = await clipTokenizer('<|endoftext|>', 77)
 const clip = createPromptTokenizer(clipFiles)
+/** A plain prompt's chunks: each is one row as it is. */
+const chunksOf = (text: string, tokenizer = clip) => planPrompt(text, tokenizer).blocks.map((block) => {
+  t.match(block, [{ weights: 1 }])
+  return (block[0] as (typeof block)[number]).row.tokens as readonly number[]
+})
 
 t.test("ids are those of transformers' CLIPTokenizer with CLIP's own vocabulary", async (t) => {
   for (const { text, clip: ids } of rows) t.strictSame(clip.tokens(text), ids, title(text))
@@ -30,7 +36,7 @@ t.test("ids are those of transformers' CLIPTokenizer with a small vocabulary tha
 })
 
 t.test('a short prompt is one chunk of 77: start, tokens, end, padding', async (t) => {
-  const [chunk, ...rest] = clip.chunks('a photo of a cat')
+  const [chunk, ...rest] = chunksOf('a photo of a cat') as [readonly number[]]
   t.equal(rest.length, 0)
   t.strictSame(chunk.slice(0, 8), [START, 320, 1125, 539, 320, 2368, END, END])
   t.equal(chunk.length, 77)
@@ -39,19 +45,17 @@ t.test('a short prompt is one chunk of 77: start, tokens, end, padding', async (
 
 t.test('padding is the token the model names', async (t) => {
   const padded = createPromptTokenizer({ ...clipFiles, padToken: '!' })
-  const [chunk] = padded.chunks('cat')
+  const [chunk] = chunksOf('cat', padded)
   t.strictSame(chunk, [START, 2368, END, ...new Array<number>(74).fill(0)])
 })
 
-t.test('an empty and a blank prompt are one chunk without tokens', async (t) => {
+t.test('an empty prompt is one chunk without tokens', async (t) => {
   const empty = [[START, END, ...new Array<number>(75).fill(END)]]
-  t.strictSame(clip.chunks(''), empty)
-  t.strictSame(clip.chunks('__BLANK__'), empty)
-  t.notSame(clip.chunks('__BLANK__ cat'), empty)
+  t.strictSame(chunksOf(''), empty)
 })
 
 t.test('75 tokens fill a chunk, one more opens the next, and none is lost', async (t) => {
-  const cats = (count: number) => clip.chunks('cat '.repeat(count))
+  const cats = (count: number) => chunksOf('cat '.repeat(count))
   t.equal(cats(75).length, 1)
   t.strictSame(cats(76).map((chunk) => chunk.filter((id) => id === 2368).length), [75, 1])
   const long = cats(300)
@@ -59,9 +63,9 @@ t.test('75 tokens fill a chunk, one more opens the next, and none is lost', asyn
   for (const chunk of long) t.strictSame([chunk[0], chunk[76], chunk.length], [START, END, 77])
 })
 
-t.test('a prompt of too many tokens is refused with the number', async (t) => {
-  t.equal(clip.chunks('cat '.repeat(4800)).length, 64)
-  t.throws(() => clip.chunks('cat '.repeat(4801)), { message: 'expected a prompt of at most 4800 tokens, got 4801' })
+t.test('a prompt of too many chunks is refused with the number', async (t) => {
+  t.equal(chunksOf('cat '.repeat(4800)).length, 64)
+  t.throws(() => chunksOf('cat '.repeat(4801)), { name: 'PromptError', message: /it takes 65 chunks of the text encoder; at most 64 are followed/ })
 })
 
 t.test('half a surrogate pair counts as the replacement character', async (t) => {

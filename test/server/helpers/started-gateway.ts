@@ -132,6 +132,7 @@ const models = [
   spec('local:lora@1', { type: ModelType.lora }),
   spec('local:vae@1', { type: ModelType.vae }),
   spec('local:checked@1', { safetyChecker: 'local:checker@1' }),
+  spec('local:star@1', { type: ModelType.embedding }),
 ]
 
 const testRegistry: ModelRegistry = {

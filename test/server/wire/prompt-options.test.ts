@@ -28,3 +28,32 @@ t.test('vae reaches the engine, and one that is none is refused at once', async 
   t.match(await refusal({ vae: 'local:test@1' }), { code: 'invalidVae', parameter: 'vae', message: /must be a vae, got local:test@1, which is of type checkpoint/ })
   t.match(await refusal({ vae: 'no air' }), { code: 'invalidVae', parameter: 'vae' })
 })
+
+t.test('I17 promptWeighting reaches the engine in either spelling, and the empty text is nothing', async t => {
+  for (const [sent, meant] of [['compel', 'compel'], ['sdEmbeds', 'sdEmbeds'], ['sdembeds', 'sdEmbeds'], ['COMPEL', 'compel']] as const) {
+    t.equal((await planned({ promptWeighting: sent })).promptWeighting, meant)
+  }
+  for (const promptWeighting of [undefined, null, '']) t.notOk('promptWeighting' in (await planned({ promptWeighting })))
+  t.match(await refusal({ promptWeighting: 'a1111' }), { code: 'invalidPromptWeighting', parameter: 'promptWeighting', allowedValues: ['compel', 'sdEmbeds'] })
+})
+
+t.test('embeddings reach the engine with their weights, and one that is none is refused by its place', async t => {
+  t.same((await planned({ embeddings: [{ model: 'LOCAL:star@1' }, { model: 'local:star@1', weight: -1.5 }] })).embeddings, [
+    { model: 'local:star@1', weight: 1 }, { model: 'local:star@1', weight: -1.5 },
+  ])
+  for (const embeddings of [undefined, null, []]) t.notOk('embeddings' in (await planned({ embeddings })))
+  const star = { model: 'local:star@1' }
+  for (const [embeddings, error] of [
+    [[star, { model: 'local:none@1' }], { code: 'modelNotFound', parameter: 'embeddings[1].model', allowedValues: ['local:star@1'] }],
+    [[{ model: 'local:vae@1' }], { code: 'invalidEmbeddings', parameter: 'embeddings[0].model', message: /must be an embedding, got local:vae@1, which is of type vae/ }],
+    [[{ ...star, weight: 5 }], { code: 'invalidEmbeddings', parameter: 'embeddings[0].weight', min: -4, max: 4 }],
+    [[{ weight: 1 }], { code: 'invalidEmbeddings', parameter: 'embeddings[0].model' }],
+    ['star', { code: 'invalidEmbeddings', parameter: 'embeddings' }],
+  ] as const) t.match(await refusal({ embeddings }), error)
+})
+
+t.test('clipSkip reaches the engine, and one out of range is refused', async t => {
+  t.equal((await planned({ clipSkip: 2 })).clipSkip, 2)
+  for (const clipSkip of [undefined, null, 0]) t.equal((await planned({ clipSkip })).clipSkip, 0)
+  for (const clipSkip of [3, -1, 0.5]) t.match(await refusal({ clipSkip }), { code: 'invalidClipSkip', parameter: 'clipSkip', min: 0, max: 2 })
+})
