@@ -51,6 +51,36 @@ t.test('half and bfloat16 weights are cast in the graph', async t => {
   }
 })
 
+t.test('a weight that lies transposed in its file is turned in the graph', async t => {
+  const graph = new GraphBuilder('transposed')
+  const ref = { ...write('transposed.bin', 0, floats(1, 2, 3, 4, 5, 6), { dtype: 'F32', shape: [2, 3] }), isTransposed: true }
+  const input = graph.input('x', 'float32', ['rows', 3])
+  graph.output('y', 'float32', ['rows', 2], graph.node('Gemm', [input, graph.weight(ref)], { attributes: { transB: { int: 1 } } }))
+  const session = await runtime.open(graph.build())
+  // [[1, 2], [3, 4], [5, 6]] lie in the file, three inputs by two outputs.
+  const { y } = await session.run({ x: { dtype: 'float32', dims: [1, 3], data: Float32Array.of(1, 10, 100) } })
+  t.same(y?.data, Float32Array.of(531, 642))
+  await session.release()
+})
+
+t.test('nodes that no output needs are left out, with their weights and constants', async t => {
+  const build = () => {
+    const graph = new GraphBuilder('dead')
+    const input = graph.input('x', 'float32', [2])
+    const weight = graph.weight(write('alive.bin', 0, floats(1, 2), { dtype: 'F32', shape: [2] }))
+    const sum = graph.node('Add', [input, weight])
+    const other = graph.weight({ file: join(folder, 'not-there.bin'), offset: 0, byteLength: 8, dtype: 'F32', shape: [2] })
+    graph.node('Sqrt', [graph.node('Mul', [sum, graph.node('Add', [other, graph.constant('float32', [], [7])])])])
+    graph.output('y', 'float32', [2], sum)
+    return graph.build()
+  }
+  const session = await runtime.open(build())
+  const { y } = await session.run({ x: { dtype: 'float32', dims: [2], data: Float32Array.of(1, 1) } })
+  t.same(y?.data, Float32Array.of(2, 3))
+  t.notOk(Buffer.from(build().bytes).includes('not-there.bin'), 'the runtime is not told of the weight')
+  await session.release()
+})
+
 t.test('a weight can be seen in another shape, of the same size only', async t => {
   const graph = new GraphBuilder('view')
   const ref = write('view.bin', 0, floats(1, 2, 3, 4, 5, 6), { dtype: 'F32', shape: [2, 3, 1, 1] })
