@@ -45,13 +45,14 @@ async function measure(selected: readonly NamedScenario[], { device, minutes, ou
   const scenarios: ScenarioReport[] = []
   for (const named of selected) {
     progress.start(named.name)
-    scenarios.push(await runScenario(named, {
+    const ended = await runScenario(named, {
       device,
-      leftMs: Math.max(0, endsAt - performance.now()),
+      leftMs: endsAt - performance.now(),
       signal: interrupt.signal,
       onProgress: ({ done, total, what }) => progress.show(done, total, what),
-    }))
-    progress.end(scenarios.at(-1) as ScenarioReport)
+    })
+    scenarios.push(ended)
+    progress.end(ended)
   }
   const report: Report = {
     startedAt: startedAt.toISOString(),
@@ -63,7 +64,8 @@ async function measure(selected: readonly NamedScenario[], { device, minutes, ou
   await writeFile(file, `${JSON.stringify(report, undefined, 2)}\n`)
   print(formatReport(report))
   print(`\nWritten to ${file}`)
-  if (scenarios.some(({ outcome }) => outcome === 'failed')) process.exitCode = 1
+  if (interrupt.signal.aborted) process.exitCode = 130
+  else if (scenarios.some(({ outcome }) => outcome === 'failed')) process.exitCode = 1
 }
 
 async function readReport(file: string): Promise<Report> {

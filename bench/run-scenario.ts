@@ -18,13 +18,22 @@ export interface RunOptions {
   readonly onProgress: (progress: Extract<ScenarioMessage, { type: 'progress' }>) => void
 }
 
+const interrupted = 'interrupted'
+const timeIsOver = "the run's time limit"
+
 const entry = fileURLToPath(new URL('scenario-main.js', import.meta.url))
 
 /**
  * Runs one scenario in a process of its own, which leads a process group: a run of a network blocks its thread and cannot be
  * interrupted, and whatever a scenario has started, servers and peers among it, ends with the group, however it ended itself.
  */
-export async function runScenario({ name, scenario }: NamedScenario, { device, leftMs, signal, onProgress }: RunOptions): Promise<ScenarioReport> {
+export async function runScenario(named: NamedScenario, options: RunOptions): Promise<ScenarioReport> {
+  const { signal, leftMs } = options
+  if (signal.aborted || leftMs <= 0) return notRun(named, signal.aborted ? interrupted : timeIsOver)
+  return await runInGroup(named, options)
+}
+
+async function runInGroup({ name, scenario }: NamedScenario, { device, leftMs, signal, onProgress }: RunOptions): Promise<ScenarioReport> {
   const startedAt = performance.now()
   const workFolder = await mkdtemp(join(tmpdir(), 'latentd-bench-'))
   /** By name: a scenario may tell a figure again when it knows better. */
@@ -41,10 +50,9 @@ export async function runScenario({ name, scenario }: NamedScenario, { device, l
   const limitMs = Math.min(scenario.limitSeconds * 1000, leftMs)
   const end = await new Promise<{ outcome: ScenarioOutcome; reason?: string }>(resolve => {
     const stop = (reason: string) => resolve({ outcome: 'stopped', reason })
-    const timer = setTimeout(() => stop(limitMs < leftMs ? `its limit of ${scenario.limitSeconds} s` : "the run's time limit"), limitMs)
-    const onAbort = () => stop('interrupted')
+    const timer = setTimeout(() => stop(limitMs < leftMs ? `its limit of ${scenario.limitSeconds} s` : timeIsOver), limitMs)
+    const onAbort = () => stop(interrupted)
     signal.addEventListener('abort', onAbort, { once: true })
-    if (signal.aborted) onAbort()
     child.once('close', (code, killedBy) => {
       clearTimeout(timer)
       signal.removeEventListener('abort', onAbort)
@@ -76,4 +84,8 @@ export async function runScenario({ name, scenario }: NamedScenario, { device, l
     ...(notes.length > 0 && { notes }),
     scenario,
   }
+}
+
+function notRun({ name, scenario }: NamedScenario, reason: string): ScenarioReport {
+  return { name, title: scenario.title, outcome: 'stopped', reason, seconds: 0, measures: [], scenario }
 }

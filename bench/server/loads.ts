@@ -2,6 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { MixedRequest } from '../measure/request-mix.ts'
 import type { TaskClient } from './task-client.ts'
 
+/** What a load uses of a client. */
+type PictureClient = Pick<TaskClient, 'picture'>
+
 /** What a load gave. */
 export interface LoadResult {
   readonly perSecond: number
@@ -9,7 +12,7 @@ export interface LoadResult {
 }
 
 /** Clients that each wait for their picture before they send the next request, until all requests are done. */
-export async function closedLoop(clients: readonly TaskClient[], requests: readonly MixedRequest[]): Promise<LoadResult> {
+export async function closedLoop(clients: readonly PictureClient[], requests: readonly MixedRequest[]): Promise<LoadResult> {
   const left = [...requests]
   const ms: number[] = []
   const startedAt = performance.now()
@@ -20,7 +23,7 @@ export async function closedLoop(clients: readonly TaskClient[], requests: reado
 }
 
 /** Requests sent at their times, whatever has become of the ones before. */
-export async function openLoop(client: TaskClient, requests: readonly MixedRequest[], arrivals: readonly number[]): Promise<LoadResult> {
+export async function openLoop(client: PictureClient, requests: readonly MixedRequest[], arrivals: readonly number[]): Promise<LoadResult> {
   const startedAt = performance.now()
   const ms = await Promise.all(arrivals.map(async (at, index) => {
     await sleep(at)
@@ -32,7 +35,7 @@ export async function openLoop(client: TaskClient, requests: readonly MixedReque
 }
 
 /** The same arrivals before a server that does one picture after the other. */
-export async function oneAtATime(client: TaskClient, requests: readonly MixedRequest[], arrivals: readonly number[]): Promise<LoadResult> {
+export async function oneAtATime(client: PictureClient, requests: readonly MixedRequest[], arrivals: readonly number[]): Promise<LoadResult> {
   const startedAt = performance.now()
   const ms: number[] = []
   for (const [index, at] of arrivals.entries()) {
