@@ -25,6 +25,7 @@ export type { Device } from './runtime/model-session.ts'
 export { probeDevices } from './runtime/probe-devices.ts'
 export { DeviceUnusableError, resolveDevices } from './runtime/resolve-devices.ts'
 export type { DeviceChoice } from './runtime/resolve-devices.ts'
+export { findNoiseSchedulerProblem } from './pipelines/start-noise-scheduler.ts'
 export { noiseSchedulerNames, resolveNoiseScheduler } from './schedulers/names.ts'
 
 /**

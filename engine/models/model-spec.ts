@@ -1,3 +1,5 @@
+import type { NoiseScheduleConfig } from '../schedulers/noise-scheduler.ts'
+
 /** Kinds of entry a models folder can offer. */
 export const ModelType = {
   checkpoint: 'checkpoint',
@@ -36,6 +38,8 @@ export interface ModelSpec {
   readonly configPath?: string
   /** For a checkpoint: AIR of the safety checker that judges its pictures, its own or the first one offered. */
   readonly safetyChecker?: string
+  /** For a checkpoint: the noise schedule it was trained with. */
+  readonly noiseSchedule?: NoiseScheduleConfig
   readonly defaults: ModelDefaults
 }
 

@@ -94,7 +94,7 @@ async function describeModel({ folder, path, fileName, declared }: FoundEntry, a
   // Only compiling shows whether every tensor is there and used; it takes milliseconds and reads no weights.
   compileCheckpoint(checkpoint, 'cpu')
   const defaults = Object.freeze({ ...trainedSize(configs.unet['sample_size'], configs.vae['block_out_channels']), ...declared?.defaults })
-  return Object.freeze({ air, type, name, family, ...place, defaults })
+  return Object.freeze({ air, type, name, family, ...place, noiseSchedule: checkpoint.noiseSchedule, defaults })
 }
 
 /** The picture size a model was trained at: the UNet's latents, each of which stands for a square of pixels. */

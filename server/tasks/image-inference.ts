@@ -1,4 +1,4 @@
-import { ModelType, noiseSchedulerNames, resolveNoiseScheduler } from '../../engine/index.ts'
+import { ModelType, findNoiseSchedulerProblem, noiseSchedulerNames, resolveNoiseScheduler } from '../../engine/index.ts'
 import type { ModelRegistry, ModelSpec } from '../../engine/index.ts'
 import { createError } from '../../protocol/index.ts'
 import type { ErrorBody, ImageInferenceRequest, TaskOf } from '../../protocol/index.ts'
@@ -10,6 +10,7 @@ import { findModel } from './find-model.ts'
 import type { ImageInput } from './image-input.ts'
 import { imageUuidOf } from './image-uuid.ts'
 import { planLoras } from './plan-loras.ts'
+import { parameterError } from './parameter-error.ts'
 import { planRefiner } from './plan-refiner.ts'
 import type { PriceTable } from './price-table.ts'
 import { isRefusal } from './refusal.ts'
@@ -76,6 +77,9 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
   const noiseScheduler = task.scheduler ?? model.defaults.scheduler ?? fallbacks.scheduler
   if (!resolveNoiseScheduler(noiseScheduler)) return refuse(unknownScheduler(noiseScheduler))
   const totalSteps = task.steps ?? model.defaults.steps ?? fallbacks.steps
+  const impossible = model.noiseSchedule && findNoiseSchedulerProblem({ noiseScheduler, totalSteps }, model.noiseSchedule)
+  const problem = impossible && parameterError(impossible)
+  if (problem) return refuse(problem)
   const count = task.numberResults
   const refusal = checkCost(width * height * totalSteps, count, context.maxPixelSteps)
   if (refusal) return refuse(refusal)

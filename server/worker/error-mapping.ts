@@ -4,6 +4,7 @@ import type { TaskRecord } from '../queue/task-record.ts'
 import { InputImageError } from '../storage/input-image-error.ts'
 import { StorageError, StorageFault } from '../storage/storage-error.ts'
 import { imageError } from '../tasks/image-errors.ts'
+import { parameterError, sentence } from '../tasks/parameter-error.ts'
 import { wireParameterOf } from '../tasks/wire-parameters.ts'
 
 /** The error a client gets for a task that failed. Nothing of an unexpected error's text goes out: it may name files. */
@@ -30,7 +31,7 @@ function describe(error: unknown): ErrorBody {
 function describeEngineError(error: EngineError): ErrorBody {
   switch (error.code) {
     case EngineErrorCode.invalidParameter:
-      return describeInvalidParameter(error)
+      return parameterError(error) ?? { code: 'inferenceError', message: sentence(error.message) }
     case EngineErrorCode.outOfMemory:
     case EngineErrorCode.inferenceError:
       return { code: 'inferenceError', message: sentence(error.message) }
@@ -41,16 +42,4 @@ function describeEngineError(error: EngineError): ErrorBody {
       throw new Error(`Unknown engine error ${String(never)}`)
     }
   }
-}
-
-/** The engine's message starts with its own name of the parameter; the client reads its own. */
-function describeInvalidParameter({ parameter = '', message }: EngineError): ErrorBody {
-  const known = wireParameterOf(parameter)
-  if (!known) return { code: 'inferenceError', message: sentence(message) }
-  const named = message.startsWith(`${parameter}: `) ? known.parameter + message.slice(parameter.length) : message
-  return { ...known, message: sentence(named) }
-}
-
-function sentence(text: string): string {
-  return text.endsWith('.') ? text : `${text}.`
 }

@@ -124,9 +124,14 @@ function spec(air: string, choices: Partial<ModelSpec> = {}): ModelSpec {
   return { air, type: ModelType.checkpoint, name: air, family: 'sd1', path: '/nowhere', defaults: {}, ...choices }
 }
 
+const trained = {
+  className: 'PNDMScheduler', numTrainTimesteps: 1000, betaStart: 0.00085, betaEnd: 0.012, betaSchedule: 'scaled_linear',
+  predictionType: 'epsilon', stepsOffset: 1, rescaleBetasZeroSnr: false, extra: {},
+} as const
+
 const models = [
   spec('local:test@1'),
-  spec('local:sized@1', { defaults: { width: 256, height: 192, steps: 4, CFGScale: 3, scheduler: 'Euler' } }),
+  spec('local:sized@1', { noiseSchedule: trained, defaults: { width: 256, height: 192, steps: 4, CFGScale: 3, scheduler: 'Euler' } }),
   spec('local:xl@1', { family: 'sdxl' }),
   spec('local:refiner@1', { family: 'sdxlRefiner' }),
   spec('local:lora@1', { type: ModelType.lora }),

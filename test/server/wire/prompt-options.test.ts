@@ -57,3 +57,15 @@ t.test('clipSkip reaches the engine, and one out of range is refused', async t =
   for (const clipSkip of [undefined, null, 0]) t.equal((await planned({ clipSkip })).clipSkip, 0)
   for (const clipSkip of [3, -1, 0.5]) t.match(await refusal({ clipSkip }), { code: 'invalidClipSkip', parameter: 'clipSkip', min: 0, max: 2 })
 })
+
+t.test('steps that a noise scheduler cannot do are refused at once, as the worker would refuse them', async t => {
+  const model = 'local:sized@1'
+  for (const [scheduler, steps, message] of [
+    ['LCM', 60, /^steps: expected 1 to 50 steps with LCM, got 60\.$/],
+    ['PNDM', 3, /^steps: expected at least 4 steps with PNDM/],
+    ['Default', 3, /^steps: expected at least 4 steps with PNDM/],
+  ] as const) t.match(await refusal({ model, scheduler, steps }), { code: 'invalidSteps', parameter: 'steps', message })
+  for (const [scheduler, steps] of [['LCM', 50], ['PNDM', 4], ['Euler', 3], ['Default', 20]] as const) {
+    t.equal((await planned({ model, scheduler, steps })).totalSteps, steps)
+  }
+})
