@@ -37,10 +37,13 @@ export function createImageFitter(): (request: GenerationRequest) => Promise<Fit
 /** A picture's pixels, stretched to the request's size but for one that is extended. */
 function decode(memory: WorkMemory, file: EncodedImage, field: string, { width, height, outpainting }: GenerationRequest): Promise<RgbImage> {
   const isMask = field === 'mask'
-  const options: DecodeOptions = { background: isMask ? 'black' : 'white', ...(!outpainting && { target: { width, height } }) }
+  // A guide image is of the picture that comes, canvas and all; most are drawn on black.
+  const isGuide = field.endsWith('.guideImage')
+  const isStretched = isGuide || !outpainting
+  const options: DecodeOptions = { background: isMask || isGuide ? 'black' : 'white', ...(isStretched && { target: { width, height } }) }
   return memory.once(file, `pixels ${JSON.stringify(options)}`, async () => {
     const image = await named(field, decodeImage(file, options))
-    const sized = outpainting ? image : resizeImage(image, width, height)
+    const sized = isStretched ? resizeImage(image, width, height) : image
     return isMask ? greyMask(sized) : sized
   })
 }
@@ -63,7 +66,7 @@ async function repaint(memory: WorkMemory, request: DecodedRequest, initImage: R
   const zoom = (image: RgbImage): Promise<RgbImage> =>
     memory.once(image, `region ${JSON.stringify(region)}`, async () => resizeImage(cropImage(image, region), width, height))
   return {
-    request: region === whole ? request : { ...request, initImage: await zoom(initImage), mask: await zoom(mask) },
+    request: region === whole ? request : await mapImages(request, zoom),
     finish: (image) => pasteImage(initImage, resizeImage(image, regionWidth, regionHeight), mask, region),
   }
 }

@@ -107,7 +107,8 @@ function readValues(element: Element, rules: ParameterRules): Record<string, unk
   for (const [name, rule] of Object.entries(rules)) {
     const value = Object.hasOwn(element, name) ? element[name] : undefined
     if (value === undefined || value === null || (rule.isAbsentWhenEmpty && value === '')) continue
-    values[name] = readValue(value, rule)
+    const read = readValue(value, rule)
+    if (read !== undefined) values[name] = read
   }
   return values
 }
@@ -116,7 +117,10 @@ function readValue(value: unknown, rule: ParameterRule): unknown {
   const { parameters } = rule
   if (parameters) {
     const read = (object: unknown): unknown => (isElement(object) ? readValues(object, parameters) : object)
-    return Array.isArray(value) ? value.map(read) : read(value)
+    if (!Array.isArray(value)) return read(value)
+    // An object that asks for nothing (all nulls) is no element of a list, and a list without any asks for nothing.
+    const items = value.filter(item => !isElement(item) || findRequest(item) !== undefined)
+    return items.length === 0 ? undefined : items.map(read)
   }
   const listed = rule.isList ? [...new Set(Array.isArray(value) ? value : [value])] : value
   if (!rule.isAnyCase || typeof listed !== 'string') return listed

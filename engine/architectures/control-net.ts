@@ -85,10 +85,13 @@ export function addControl(
   return { skips: targets.slice(0, -1), map: targets.at(-1) as FeatureMap }
 }
 
-function checkFit(settings: ControlNetConfig, { context, channels }: UnetInputs, index: number): void {
+function checkFit(settings: ControlNetConfig, { context, channels, added }: UnetInputs, index: number): void {
   const { width } = context.states
   if (settings.contextWidth !== width) {
     throw new ControlNetMisfitError(index, `it takes prompts of width ${settings.contextWidth}, and the UNet those of width ${width}`)
+  }
+  if (settings.added && settings.added.width !== added?.width) {
+    throw new ControlNetMisfitError(index, 'it is told of the text and the sizes in another way than the UNet')
   }
   if (settings.inChannels > channels) {
     throw new ControlNetMisfitError(index, `it takes ${settings.inChannels} channels, and the UNet ${channels}`)

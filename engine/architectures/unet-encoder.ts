@@ -5,7 +5,7 @@ import { resnet } from './resnet.ts'
 import { embedding, sinusoids } from './time-embedding.ts'
 import { transformer } from './transformer.ts'
 import type { Context } from './transformer.ts'
-import type { UnetEncoderConfig, UnetLevel } from './unet-config.ts'
+import type { AddedConditions, UnetEncoderConfig, UnetLevel } from './unet-config.ts'
 
 /** The inputs of a UNet that the networks fused with it read too. */
 export interface UnetInputs {
@@ -16,7 +16,7 @@ export interface UnetInputs {
   readonly timestep: Value
   readonly context: Context
   /** Present where the network is told these too. */
-  readonly added?: { readonly textEmbeds: Value; readonly timeIds: Value }
+  readonly added?: { readonly textEmbeds: Value; readonly timeIds: Value; readonly width: number }
 }
 
 /** What every block of a UNet needs. */
@@ -50,11 +50,12 @@ export function unetInputs(graph: GraphBuilder, layers: Layers, sample: Value, c
   const states = graph.input('encoder_hidden_states', 'float32', ['rows', 'tokens', contextWidth])
   const bias = graph.input('encoder_attention_bias', 'float32', ['rows', 1, 1, 'tokens'])
   const context = { states: layers.tokens(states, contextWidth), mask: layers.contextMask(bias) }
-  return { sample, channels: inChannels, timestep, context, ...(config.added && { added: addedInputs(graph) }) }
+  return { sample, channels: inChannels, timestep, context, ...(config.added && { added: addedInputs(graph, config.added) }) }
 }
 
-function addedInputs(graph: GraphBuilder): Required<UnetInputs>['added'] {
+function addedInputs(graph: GraphBuilder, { width }: AddedConditions): Required<UnetInputs>['added'] {
   return {
+    width,
     textEmbeds: graph.input('text_embeds', 'float32', ['rows', 'text_width']),
     timeIds: graph.input('time_ids', 'float32', ['rows', 'time_ids']),
   }

@@ -53,6 +53,8 @@ export interface GenerationRequest<Image = EncodedImage> {
   readonly maskMargin?: number
   /** Paints around `initImage`; then there is no mask. */
   readonly outpainting?: Outpainting
+  /** What steers the picture beside the prompt, several at once. */
+  readonly controlNets?: readonly ControlNetUse<Image>[]
 }
 
 /** A checkpoint that goes on where another has begun, of a family that `canRefine` the other's. */
@@ -70,6 +72,27 @@ export interface LoraUse {
   /** -4 to 4; negative for the opposite. */
   readonly weight: number
 }
+
+/** One use of a ControlNet in a request. */
+export interface ControlNetUse<Image> {
+  /** AIR of the ControlNet. */
+  readonly model: string
+  /** Says what to keep to in the form the ControlNet was trained on: edges, depth, a pose. Stretched to the picture's size. */
+  readonly guideImage: Image
+  /** How much of it is taken, 0 to 1. */
+  readonly weight: number
+  /** Shares of the denoising, 0 to 1, between which it has a say. */
+  readonly start: number
+  readonly end: number
+  readonly controlMode: ControlMode
+}
+
+/**
+ * Which of the prompt and the guide image prevails where they disagree: neither; the prompt, as finer maps of the ControlNet
+ * count for less; or the ControlNet, whose maps count for less too, but for the prompt's own prediction only, so that guidance
+ * strengthens them.
+ */
+export type ControlMode = 'balanced' | 'prompt' | 'controlNet'
 
 /** How far a picture is extended on each side, in pixels. */
 export interface Outpainting {

@@ -1,8 +1,11 @@
 import { EngineError } from '../engine-error.ts'
+import { airKey } from '../models/air.ts'
 import type { Held, LoadedModel, LoadedParts, ModelLoader, PartType, TextEmbedding } from '../models/loaded-model.ts'
-import type { LoraPart, RequestParts } from '../pipelines/pipeline.ts'
+import type { LoraPart, RequestControl, RequestParts } from '../pipelines/pipeline.ts'
 import { ModelError } from '../models/model-error.ts'
 import type { DecodedRequest } from './generation-request.ts'
+
+type Uses = NonNullable<DecodedRequest['controlNets']>
 
 /**
  * Loads what a request uses beside its checkpoint, which it holds; all of it is held until `release` is called.
@@ -28,8 +31,12 @@ export async function loadParts(loader: ModelLoader, base: LoadedModel, request:
     const embeddings: TextEmbedding[] = []
     for (const [index, { model: air }] of (request.embeddings ?? []).entries()) embeddings.push(await use(`embeddings[${index}].model`, 'embedding', air))
     const safetyChecker = request.checkContent ? await use('checkContent', 'safetyChecker', safetyCheckerOf(base)) : undefined
+    // The largest part comes last, when it is known what it has to fit beside.
+    const control = request.controlNets && (await loadControl(loader, base, request.controlNets, airs))
+    if (control) holds.push(control)
     const lists = { ...(loras.length > 0 && { loras }), ...(embeddings.length > 0 && { embeddings }) }
-    return { part: { ...(vae && { vae }), ...(refiner && { refiner }), ...lists, ...(safetyChecker && { safetyChecker }) }, release }
+    const networks = { ...(vae && { vae }), ...(refiner && { refiner }), ...(safetyChecker && { safetyChecker }), ...(control && { control: control.part }) }
+    return { part: { ...networks, ...lists }, release }
   } catch (error) {
     release()
     throw error
@@ -39,6 +46,30 @@ export async function loadParts(loader: ModelLoader, base: LoadedModel, request:
 function safetyCheckerOf({ spec }: LoadedModel): string {
   if (spec.safetyChecker !== undefined) return spec.safetyChecker
   throw new EngineError('invalidParameter', `checkContent: there is no safety checker for ${spec.air}`, { parameter: 'checkContent' })
+}
+
+/** The same ControlNets in any order are one graph, so that their rows share runs. */
+async function loadControl(
+  loader: ModelLoader, base: LoadedModel, requested: Uses, beside: readonly string[],
+): Promise<Held<RequestControl>> {
+  const uses = [...requested.keys()].sort((a, b) => compare(airAt(requested, a), airAt(requested, b)))
+  try {
+    const { part, release } = await loader.useControlNets(uses.map((place) => airAt(requested, place)), base, beside)
+    return { part: { ...part, uses }, release }
+  } catch (cause) {
+    if (!(cause instanceof ModelError)) throw cause
+    const place = uses.find((each) => airAt(requested, each) === airKey(cause.air ?? ''))
+    const parameter = place === undefined ? 'controlNets' : `controlNets[${place}].model`
+    throw new EngineError('invalidParameter', `${parameter}: ${cause.message}`, { parameter, cause })
+  }
+}
+
+function airAt(uses: Uses, place: number): string {
+  return airKey(uses[place]?.model ?? '')
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b)
 }
 
 async function named<T>(parameter: string, part: Promise<T>): Promise<T> {

@@ -119,7 +119,7 @@ export class StepScheduler {
     this.#lanes.retain(new Set(lanes.keys()))
     this.#owners.retain(new Set(ready.map((generation) => generation.owner)))
     for (const [key, generation] of this.#passedOver) {
-      if (generation.isFinished || !lanes.has(key)) this.#passedOver.delete(key)
+      if (!lanes.get(key)?.generations.some((each) => each === generation)) this.#passedOver.delete(key)
     }
   }
 }

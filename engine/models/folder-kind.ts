@@ -7,9 +7,10 @@ import { ModelType } from './model-spec.ts'
  * What a folder holds, by the class that its `config.json` names, in diffusers' way or in transformers'; a whole model has a
  * `model_index.json` instead.
  */
-const KINDS: ReadonlyMap<unknown, ModelType> = new Map([
+const KINDS: ReadonlyMap<unknown, ModelType> = new Map<unknown, ModelType>([
   ['AutoencoderKL', ModelType.vae],
   ['StableDiffusionSafetyChecker', ModelType.safetyChecker],
+  ['ControlNetModel', ModelType.controlNet],
 ])
 
 /** The kind of model a folder is, as far as its files tell; whatever else there is has to be a checkpoint. */

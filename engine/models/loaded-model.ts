@@ -162,6 +162,28 @@ export interface TextEmbedding {
   readonly vectors: readonly (readonly Float32Array[])[]
 }
 
+/** A ControlNet in the graph of a UNet. */
+export interface LoadedControlNet {
+  readonly air: string
+  /** Maps it gives, for each of which a row has a scale. */
+  readonly maps: number
+  /** Whether it gives one number for each channel instead of one for each pixel. */
+  readonly isPooled: boolean
+}
+
+/** A checkpoint's UNet with ControlNets in its graph. */
+export interface LoadedControlledUnet {
+  /**
+   * As the checkpoint's own, and for ControlNet number K also `control_guide_K` uint8 [rows, h·factor, w·factor, 3] and
+   * `control_scale_K` float32 [rows, maps], what the row takes of each map.
+   */
+  readonly unet: ModelSession
+  /** In the order of their inputs; the same one may be there several times. */
+  readonly controlNets: readonly LoadedControlNet[]
+  /** Weights in the graph for each in the plain UNet's. */
+  readonly relativeCost: number
+}
+
 /** What a request may use beside its checkpoint, by the type of its model. */
 export interface LoadedParts {
   /** One that takes the last steps over. */
@@ -190,6 +212,11 @@ export interface ModelLoader {
    * @param beside AIRs of the other parts that it holds
    */
   usePart<T extends PartType>(type: T, air: string, base: LoadedModel, beside?: readonly string[]): Promise<Held<LoadedParts[T]>>
+  /**
+   * Opens the checkpoint's UNet once more with ControlNets in its graph, and holds it; otherwise as `usePart`.
+   * @param airs in the order of their inputs, once for each use; the same in another order is another graph
+   */
+  useControlNets(airs: readonly string[], base: LoadedModel, beside?: readonly string[]): Promise<Held<LoadedControlledUnet>>
   /** AIRs whose sessions are open. */
   loaded(): readonly string[]
   /** Marks a model as in use until the returned function is called; a model in use is never released. */

@@ -2,7 +2,8 @@ import type { Runtime } from '../runtime/model-session.ts'
 import { airKey } from './air.ts'
 import { loadCheckpoint } from './load-checkpoint.ts'
 import { loadPart, partKey } from './load-part.ts'
-import type { Held, LoadedModel, LoadedParts, ModelLoader, PartType } from './loaded-model.ts'
+import { loadControlledUnet } from './load-controlled-unet.ts'
+import type { Held, LoadedControlledUnet, LoadedModel, LoadedParts, ModelLoader, PartType } from './loaded-model.ts'
 import { ModelError } from './model-error.ts'
 import { modelFailure } from './model-failure.ts'
 import { ModelType } from './model-spec.ts'
@@ -52,14 +53,13 @@ class BudgetedLoader implements ModelLoader {
   async usePart<T extends PartType>(type: T, air: string, base: LoadedModel, beside: readonly string[] = []): Promise<Held<LoadedParts[T]>> {
     const spec = this.#specOf(air, type)
     const key = partKey(type, spec, base)
-    const release = this.#budget.hold(key)
-    try {
-      const part = await this.#load(spec, key, [base.spec.air, ...beside], makeRoom => loadPart(type, spec, { base, makeRoom, runtime: this.#runtime, registry: this.#registry }))
-      return { part, release }
-    } catch (error) {
-      release()
-      throw error
-    }
+    return this.#use(spec, key, [base.spec.air, ...beside], makeRoom => loadPart(type, spec, { base, makeRoom, runtime: this.#runtime, registry: this.#registry }))
+  }
+
+  async useControlNets(airs: readonly string[], base: LoadedModel, beside: readonly string[] = []): Promise<Held<LoadedControlledUnet>> {
+    const specs = airs.map(air => this.#specOf(air, ModelType.controlNet))
+    const spec = { ...base.spec, air: `${base.spec.air} with ${specs.map(({ air }) => air).join(' and ')}` }
+    return this.#use(spec, airKey(spec.air), [base.spec.air, ...beside], makeRoom => loadControlledUnet(spec, specs, { base, makeRoom, runtime: this.#runtime }))
   }
 
   loaded(): readonly string[] {
@@ -75,6 +75,17 @@ class BudgetedLoader implements ModelLoader {
     this.#budget.close(stoppedError())
     await this.#line
     await this.#budget.releaseAll()
+  }
+
+  /** Loads something and holds it from before its load, so that it cannot leave in between. */
+  async #use<T>(spec: ModelSpec, key: string, beside: readonly string[], open: Opener<T>): Promise<Held<T>> {
+    const release = this.#budget.hold(key)
+    try {
+      return { part: await this.#load(spec, key, beside, open), release }
+    } catch (error) {
+      release()
+      throw error
+    }
   }
 
   #load<T>(spec: ModelSpec, key: string, beside: readonly string[], open: Opener<T>): Promise<T> {
@@ -95,9 +106,9 @@ class BudgetedLoader implements ModelLoader {
     const spec = this.#registry.find(air)
     if (!spec) {
       const broken = this.#registry.broken.find(entry => airKey(entry.air) === airKey(air))
-      throw new ModelError(broken ? `the model ${broken.air} cannot be used: ${broken.reason}` : `there is no model ${JSON.stringify(air)}`)
+      throw new ModelError(broken ? `the model ${broken.air} cannot be used: ${broken.reason}` : `there is no model ${JSON.stringify(air)}`, { air })
     }
-    if (spec.type !== type) throw new ModelError(`${spec.air} is ${withArticle(spec.type)}, not ${withArticle(type)}`)
+    if (spec.type !== type) throw new ModelError(`${spec.air} is ${withArticle(spec.type)}, not ${withArticle(type)}`, { air })
     return spec
   }
 
@@ -110,7 +121,8 @@ class BudgetedLoader implements ModelLoader {
     } catch (cause) {
       const reason = modelFailure(cause)
       if (reason === undefined) throw cause
-      throw new ModelError(`the model ${spec.air} cannot be loaded: ${reason}`, { cause })
+      const { air = spec.air } = cause instanceof ModelError ? cause : {}
+      throw new ModelError(`the model ${air} cannot be loaded: ${reason}`, { cause, air })
     }
   }
 }

@@ -30,7 +30,7 @@ export interface ModelSpec {
   readonly air: string
   readonly type: ModelType
   readonly name: string
-  /** Known for checkpoints. */
+  /** Known for checkpoints, and for ControlNets that of the checkpoints they are for. */
   readonly family?: ModelFamily
   /** Absolute path of the folder or file. */
   readonly path: string

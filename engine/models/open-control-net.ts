@@ -25,7 +25,7 @@ export interface ControlNet {
 const CONFIG = 'config.json'
 const CROSS_ATTENTION = /attn2\.to_k\.weight$/
 /** Width of the prompts by which a family is told. */
-const FAMILY_BY_CONTEXT: Readonly<Record<number, ModelFamily>> = { 768: 'sd1', 1024: 'sd2' }
+const FAMILY_BY_CONTEXT: Readonly<Record<number, ModelFamily>> = { 768: 'sd1', 1024: 'sd2', 2048: 'sdxl' }
 
 /**
  * Opens a ControlNet: a folder as diffusers writes it, or one `.safetensors` file in diffusers' or the original naming, which
@@ -62,12 +62,13 @@ async function publishedConfig(tensors: StoredTensors): Promise<JsonObject> {
   const family = width === undefined ? undefined : FAMILY_BY_CONTEXT[width]
   if (!family) {
     const seen = width === undefined ? 'has no cross attention' : `has a cross attention of width ${width}`
-    throw new ModelError(`the ControlNet's family cannot be told: it ${seen}, and 768 (SD 1.x) and 1024 (SD 2.x) are known; name a "config" folder that describes it`)
+    throw new ModelError(`the ControlNet's family cannot be told: it ${seen}, and 768 (SD 1.x), 1024 (SD 2.x) and 2048 (SDXL) are known; name a "config" folder that describes it`)
   }
   const { _class_name: _, ...unet } = (await familyConfig(family, tensors, new Map())).unet
   return unet
 }
 
 function familyOf(config: JsonObject): ModelFamily {
+  if (config['addition_embed_type'] === 'text_time') return 'sdxl'
   return config['use_linear_projection'] === true || config['cross_attention_dim'] === 1024 ? 'sd2' : 'sd1'
 }

@@ -4,6 +4,7 @@ import { refusePickleName } from '../weights/pickle.ts'
 import { readSafetensors } from '../weights/safetensors.ts'
 import { airKey, derivedAir, isAir } from './air.ts'
 import { compileCheckpoint } from './compile-checkpoint.ts'
+import { compileControlNet } from './compile-control-net.ts'
 import { openEmbedding } from './embedding-file.ts'
 import { fileKind } from './file-kind.ts'
 import { folderKind } from './folder-kind.ts'
@@ -16,12 +17,15 @@ import { modelFailure } from './model-failure.ts'
 import { ModelType } from './model-spec.ts'
 import type { BrokenModel, ModelDefaults, ModelRegistry, ModelSpec } from './model-spec.ts'
 import { openCheckpoint } from './open-checkpoint.ts'
+import { openControlNet } from './open-control-net.ts'
 import { safetyCheckerModel } from './safety-checker-model.ts'
 import { assignSafetyCheckers, ownSafetyChecker } from './safety-checkers.ts'
 import { vaeModel } from './vae-model.ts'
 
 /** Types of which an entry may be a folder, beside checkpoints. */
-const FOLDER_TYPES: readonly ModelType[] = [ModelType.vae, ModelType.safetyChecker]
+const FOLDER_TYPES: readonly ModelType[] = [ModelType.vae, ModelType.safetyChecker, ModelType.controlNet]
+/** Types whose single files a configuration may describe. */
+const DESCRIBED_TYPES: readonly ModelType[] = [ModelType.checkpoint, ModelType.vae, ModelType.controlNet]
 
 /**
  * Looks through the models folders (each may also be one diffusers folder, or one `.safetensors` file) and opens what they
@@ -80,14 +84,13 @@ async function describeModel({ folder, path, fileName, declared }: FoundEntry, a
   const real = await insideFolder(folder, path)
   const type = declared?.type ?? (await kindOf(real, fileName))
   const config = declared?.config
-  if (config !== undefined && type !== ModelType.checkpoint && type !== ModelType.vae) throw new ModelError('"config" is for checkpoints and vaes only')
+  if (config !== undefined && !DESCRIBED_TYPES.includes(type)) throw new ModelError('"config" is for checkpoints, controlnets and vaes only')
   const configPath = config === undefined ? undefined : await insideFolder(folder, config)
   const name = declared?.name ?? fileName.replace(/\.safetensors$/i, '')
   const place = { path: real, ...(configPath !== undefined && { configPath }) }
   if (type !== ModelType.checkpoint) {
-    const part = Object.freeze({ air, type, name, ...place, defaults: Object.freeze({ ...declared?.defaults }) })
-    await checkPart(part)
-    return part
+    const part = { air, type, name, ...place, defaults: Object.freeze({ ...declared?.defaults }) }
+    return Object.freeze({ ...part, ...(await describePart(part)) })
   }
   const checkpoint = await openCheckpoint(real, configPath)
   const { family, configs } = checkpoint
@@ -111,9 +114,9 @@ async function kindOf(path: string, fileName: string): Promise<ModelType> {
   return kind
 }
 
-/** What requests use beside a checkpoint: its names must fit its type, and a network must compile. */
-async function checkPart(spec: ModelSpec): Promise<void> {
-  const { type, path } = spec
+/** What requests use beside a checkpoint: its names must fit its type, and a network must compile. Gives what that tells of it. */
+async function describePart(spec: ModelSpec): Promise<Pick<ModelSpec, 'family'>> {
+  const { type, path, configPath } = spec
   const isFolder = (await stat(path)).isDirectory()
   if (!isFolder) {
     const kind = fileKind((await readSafetensors(path)).tensors)
@@ -128,4 +131,8 @@ async function checkPart(spec: ModelSpec): Promise<void> {
     await safetyCheckerModel(spec, 'cpu')
   }
   if (type === ModelType.embedding) await openEmbedding(path)
+  if (type !== ModelType.controlNet) return {}
+  const controlNet = await openControlNet(path, configPath)
+  compileControlNet(controlNet, 'cpu')
+  return { family: controlNet.family }
 }

@@ -1,5 +1,5 @@
-import type { DecodedRequest, RgbImage } from '../core/generation-request.ts'
-import type { LoadedLora, LoadedModel, LoadedSafetyChecker, LoadedVae, TextEmbedding } from '../models/loaded-model.ts'
+import type { ControlNetUse, DecodedRequest, RgbImage } from '../core/generation-request.ts'
+import type { LoadedControlledUnet, LoadedLora, LoadedModel, LoadedSafetyChecker, LoadedVae, TextEmbedding } from '../models/loaded-model.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
 
 /** What a request uses beside its checkpoint, loaded. */
@@ -13,6 +13,7 @@ export interface RequestParts {
   readonly loras?: readonly LoraPart[]
   /** In the request's order. */
   readonly embeddings?: readonly TextEmbedding[]
+  readonly control?: RequestControl
 }
 
 /** A LoRA that a request takes, loaded. */
@@ -20,6 +21,12 @@ export interface LoraPart {
   readonly air: string
   readonly lora: LoadedLora
   readonly weight: number
+}
+
+/** The UNet with a request's ControlNets. */
+export interface RequestControl extends LoadedControlledUnet {
+  /** For each of its ControlNets the place of its use in the request. */
+  readonly uses: readonly number[]
 }
 
 /** A request and all it needs. */
@@ -83,6 +90,8 @@ export interface KnownLatents {
 /** Everything one generation owns while it is denoised; nothing of it is shared with its neighbours in a batch. */
 export interface DenoiseState extends PreparedRequest {
   readonly conditioning: Conditioning
+  /** One for each ControlNet of the controlled UNet, in its order; none without one. */
+  readonly controls: readonly ControlNetUse<RgbImage>[]
   readonly run: NoiseSchedulerRun
   /** The noise schedule of the run. */
   readonly noiseSchedule: NoiseScheduleConfig
@@ -126,7 +135,7 @@ export interface Pipeline {
   takeOver(state: DenoiseState, parts: RequestParts, conditioning: Conditioning): DenoiseState
   /**
    * Stage 3: one evaluation of the network for each state, at most `maxRows` rows in one run.
-   * All states have the same latent size. Gives the error of each state that failed by itself.
+   * All states have the same latent size and ControlNets, those that have a say now. Gives the error of each state that failed by itself.
    */
   denoise(states: readonly DenoiseState[], maxRows: number): Promise<readonly (Error | undefined)[]>
   /** Stage 4: turns latents of the same size, for the same VAE, into pictures, at most `maxRows` in one run. */

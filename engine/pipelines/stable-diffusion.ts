@@ -1,10 +1,12 @@
-import type { DecodedRequest, RefinerUse, RgbImage } from '../core/generation-request.ts'
+import type { ControlNetUse, DecodedRequest, RefinerUse, RgbImage } from '../core/generation-request.ts'
 import { EngineError } from '../engine-error.ts'
 import type { LoadedModel } from '../models/loaded-model.ts'
 import type { PromptTokenizer } from '../prompts/prompt-tokenizer.ts'
 import type { NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
 import { checkContent } from './check-content.ts'
 import { checkVae } from './check-vae.ts'
+import { ControlNetFeeds } from './control-net-feeds.ts'
+import { isControlled } from './is-controlled.ts'
 import type { EmbedsCache } from './embeds-cache.ts'
 import { firstLatents, keepKnown } from './first-latents.ts'
 import { FloatPool } from './float-pool.ts'
@@ -41,6 +43,7 @@ export class StableDiffusionPipeline implements Pipeline {
   readonly #promptEncoder: PromptEncoder
   readonly #imageEncoder: ImageEncoder
   readonly #unetBatch: UnetBatch
+  readonly #controlFeeds = new ControlNetFeeds()
   readonly #latents = new FloatPool()
 
   constructor(options: StableDiffusionOptions) {
@@ -82,7 +85,8 @@ export class StableDiffusionPipeline implements Pipeline {
     const { refiner } = request
     const refined = refiner === undefined ? 0 : createNoiseSchedulerRun(request, model, refiner.startStep - 1).timesteps.length
     const { noiseSchedule } = model
-    return { request, parts, conditioning, run, noiseSchedule, noise, ...first, evaluation: 0, end: run.timesteps.length - refined }
+    const controls = controlsOf(request, parts)
+    return { request, parts, conditioning, controls, run, noiseSchedule, noise, ...first, evaluation: 0, end: run.timesteps.length - refined }
   }
 
   /**
@@ -99,7 +103,7 @@ export class StableDiffusionPipeline implements Pipeline {
     if (model.takesMask) throw new EngineError('invalidParameter', `refiner: ${model.spec.air} is for inpainting`, { parameter: 'refiner' })
     const noiseSchedule = { ...state.noiseSchedule, predictionType: model.noiseSchedule.predictionType }
     const run = createNoiseSchedulerRun(request, { noiseSchedule }, (request.refiner as RefinerUse).startStep - 1)
-    return { ...state, parts, conditioning, run, noiseSchedule, evaluation: 0, end: run.timesteps.length }
+    return { ...state, parts, conditioning, controls: [], run, noiseSchedule, evaluation: 0, end: run.timesteps.length }
   }
 
   /** 3. Denoise: one evaluation of the UNet over all rows, guidance and the noise scheduler's step for each generation. */
@@ -132,14 +136,16 @@ export class StableDiffusionPipeline implements Pipeline {
   /** Gives each row's model output; the arrays are the caller's. */
   async #runUnet(rows: readonly UnetRow[], maxRows: number): Promise<readonly Float32Array[]> {
     const { model, runNetwork } = this.#options
-    const { width, height } = this.latentSize((rows[0] as UnetRow).state.request)
+    const { state } = rows[0] as UnetRow
+    const control = isControlled(state) ? state.parts.control : undefined
+    const { width, height } = this.latentSize(state.request)
     const size = model.latentChannels * height * width
     const modelOutputs: Float32Array[] = []
     for (const indices of groupRows(rows.map(({ state }) => unetLoras(state.parts.loras)), maxRows)) {
       const part = indices.map((index) => rows[index] as UnetRow)
       const generations = [...new Set(part.map((row) => row.state.request.id))]
-      const feeds = this.#unetBatch.fill(part, height, width)
-      const outputs = await runNetwork(model.unet, feeds, { stage: 'denoise', rows: part.length, generations })
+      const feeds = { ...this.#unetBatch.fill(part, height, width), ...(control && this.#controlFeeds.fill(part, control.controlNets)) }
+      const outputs = await runNetwork(control?.unet ?? model.unet, feeds, { stage: 'denoise', rows: part.length, generations })
       const data = outputData(outputs, 'out_sample', 'float32', part.length * size)
       indices.forEach((index, row) => (modelOutputs[index] = data.subarray(row * size, (row + 1) * size)))
     }
@@ -170,11 +176,15 @@ export class StableDiffusionPipeline implements Pipeline {
   }
 }
 
+function controlsOf({ controlNets = [] }: DecodedRequest, { control }: RequestParts): readonly ControlNetUse<RgbImage>[] {
+  return control === undefined ? [] : control.uses.map((place) => controlNets[place] as ControlNetUse<RgbImage>)
+}
+
 /** The negative prompt's row comes first, as in the reference. */
 function rowsOf(state: DenoiseState): readonly UnetRow[] {
   const { promptEmbeds, negativePromptEmbeds } = state.conditioning
-  const conditioned = { state, embeds: promptEmbeds }
-  return negativePromptEmbeds === undefined ? [conditioned] : [{ state, embeds: negativePromptEmbeds }, conditioned]
+  const conditioned = { state, embeds: promptEmbeds, isNegative: false }
+  return negativePromptEmbeds === undefined ? [conditioned] : [{ state, embeds: negativePromptEmbeds, isNegative: true }, conditioned]
 }
 
 /** Takes one generation a step on; gives the error that is this generation's own. */

@@ -9,6 +9,7 @@ import type { AddedConditions, DenoiseState, PromptEmbeds } from './pipeline.ts'
 export interface UnetRow {
   readonly state: DenoiseState
   readonly embeds: PromptEmbeds
+  readonly isNegative: boolean
 }
 
 /** Added to the attention scores of tokens a row does not have; exp() of it is 0, and float16 can hold it. */

@@ -11,6 +11,7 @@ export const errorRegistry = {
   invalidCFGScale: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidCheckNSFW: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidClipSkip: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
+  invalidControlNet: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidDeliveryMethod: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidEmbeddings: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidHeight: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},

@@ -171,6 +171,58 @@ export const parameterTables = {
           }
         }
       },
+      "controlNet": {
+        "type": "array",
+        "expected": "a list of at most 8 objects",
+        "parameters": {
+          "model": {
+            "type": "string",
+            "maxLength": 200,
+            "expected": "an AIR of the form source:id@version"
+          },
+          "guideImage": {
+            "type": "string",
+            "expected": "the UUID of a picture, a URL, a data URI or base64",
+            "isAbsentWhenEmpty": true
+          },
+          "weight": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 1,
+            "default": 1
+          },
+          "startStep": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 100
+          },
+          "startStepPercentage": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 99
+          },
+          "endStep": {
+            "type": "integer",
+            "minimum": 2,
+            "maximum": 100
+          },
+          "endStepPercentage": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 100
+          },
+          "controlMode": {
+            "type": "string",
+            "allowedValues": [
+              "prompt",
+              "balanced",
+              "controlnet"
+            ],
+            "default": "balanced",
+            "isAnyCase": true
+          }
+        }
+      },
       "numberResults": {
         "type": "integer",
         "minimum": 1,
@@ -249,7 +301,6 @@ export const parameterTables = {
       "strength",
       "outpainting",
       "outpaint",
-      "controlNet",
       "lycoris",
       "ipAdapters",
       "webhookURL",

@@ -105,6 +105,12 @@ export interface ImageInferenceRequest {
    */
   readonly embeddings?: readonly EmbeddingInput[]
   /**
+   * ControlNets that steer the picture by guide images, several at once.
+   *
+   * @maxItems 8
+   */
+  readonly controlNet?: readonly ControlNetInput[]
+  /**
    * Pictures to compute.
    */
   readonly numberResults: number
@@ -189,6 +195,40 @@ export interface EmbeddingInput {
    * What its vectors are multiplied with.
    */
   readonly weight: number
+}
+export interface ControlNetInput {
+  /**
+   * AIR of the ControlNet, for the checkpoint's family.
+   */
+  readonly model: string
+  /**
+   * What to keep to, in the form the ControlNet was trained on (edges, depth, a pose); used as it is, stretched to the picture's size. Given as `image` in imageUpload.
+   */
+  readonly guideImage: string
+  /**
+   * How much of it is taken.
+   */
+  readonly weight: number
+  /**
+   * First step, from 1, in which it has a say; at most `steps`.
+   */
+  readonly startStep?: number
+  /**
+   * The same as a share of the steps; not both.
+   */
+  readonly startStepPercentage?: number
+  /**
+   * Last step in which it has a say; after `startStep`, at most `steps`.
+   */
+  readonly endStep?: number
+  /**
+   * The same as a share of the steps; not both.
+   */
+  readonly endStepPercentage?: number
+  /**
+   * Which prevails where prompt and guide image disagree: `balanced` neither, `prompt` the prompt, `controlnet` the guide image.
+   */
+  readonly controlMode: 'prompt' | 'balanced' | 'controlnet'
 }
 
 /**

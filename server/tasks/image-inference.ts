@@ -9,6 +9,7 @@ import { findEmbeddings } from './find-embeddings.ts'
 import { findModel } from './find-model.ts'
 import type { ImageInput } from './image-input.ts'
 import { imageUuidOf } from './image-uuid.ts'
+import { planControlNets } from './plan-control-nets.ts'
 import { planLoras } from './plan-loras.ts'
 import { parameterError } from './parameter-error.ts'
 import { planRefiner } from './plan-refiner.ts'
@@ -87,6 +88,8 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
   if (unusable) return refuse(unusable)
   const refiner = task.refiner && planRefiner(task.refiner, { models: context.models, checkpoint: model, totalSteps })
   if (refiner && isRefusal(refiner)) return refuse(refiner)
+  const controlNets = planControlNets(task.controlNet ?? [], { models: context.models, checkpoint: model, totalSteps, baseUrl: origin.baseUrl })
+  if (isRefusal(controlNets)) return refuse(controlNets)
   const key: TaskKey = { account: origin.account, taskUUID: task.taskUUID.toLowerCase() }
   const record: TaskRecord<ImageInput> = {
     key,
@@ -107,6 +110,7 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
       guidanceScale: task.CFGScale ?? model.defaults.CFGScale ?? fallbacks.CFGScale,
       clipSkip: task.clipSkip,
       ...(asksForContentCheck(task) && { checkContent: true }),
+      ...(controlNets.length > 0 && { controlNets }),
     },
     results: planResults(task.seed, count, key, context),
     output: outputOf(task),

@@ -21,13 +21,14 @@ const wireParameters = {
 const wireLists = {
   loras: { parameter: 'lora', code: 'invalidLora' },
   embeddings: { parameter: 'embeddings', code: 'invalidEmbeddings' },
+  controlNets: { parameter: 'controlNet', code: 'invalidControlNet' },
 } as const satisfies Readonly<Record<string, WireParameter>>
 const LIST_FIELD = /^(\w+)(\[\d+\]\.\w+)?$/
 
 /** A parameter as clients know it. */
 export type WireParameter = Pick<ErrorBody, 'code'> & { readonly parameter: string }
 
-/** Finds what clients call a field of the engine's request, such as `seed` or `loras[0].model`; undefined when they have no such thing. */
+/** Finds what clients call a field of the engine's request, such as `seed` or `controlNets[0].model`; undefined when they have no such thing. */
 export function wireParameterOf(field: string): WireParameter | undefined {
   const known = Object.entries(wireParameters).find(([name]) => name === field)?.[1]
   if (known) return known

@@ -19,7 +19,7 @@ import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from models import MODELS, FOLDERS, cast, randomize
+from models import MODELS, cast, randomize
 from single_file import FAMILIES, TARGET, unet_name
 
 CONTROL_NETS = MODELS.parent / 'control-nets'
@@ -32,6 +32,7 @@ RECIPES = {
     'sd1-tiny-depth': {'model': 'sd1-tiny', 'seed': 42, 'gain': 0.5, 'isCompared': False},
     'sd2-tiny-edges': {'model': 'sd2-tiny', 'seed': 43, 'gain': 0.6, 'controlnet_conditioning_channel_order': 'bgr'},
     'sd2-tiny-shuffle': {'model': 'sd2-tiny', 'seed': 44, 'gain': 1.2, 'global_pool_conditions': True},
+    'sdxl-tiny-edges': {'model': 'sdxl-tiny', 'seed': 45, 'gain': 0.6},
 }
 
 
@@ -70,22 +71,33 @@ def component(name):
     context = torch.randn((rows, tokens, net.config.cross_attention_dim), generator=generator)
     guide = torch.randint(0, 256, (rows, height * 8, width * 8, 3), generator=generator, dtype=torch.uint8)
     lengths, weights = (tokens, 5), (1.0, 0.4)
+    added = added_conditions(net.config, generator)
     bias = torch.zeros((rows, 1, 1, tokens))
     parts = []
     for row, (length, weight) in enumerate(zip(lengths, weights)):
         bias[row, :, :, length:] = -10000
         image = guide[row:row + 1].permute(0, 3, 1, 2).float() / 255
         down, middle = net(
-            sample[row:row + 1], timestep[row], context[row:row + 1, :length], image, conditioning_scale=weight, return_dict=False)
+            sample[row:row + 1], timestep[row], context[row:row + 1, :length], image, conditioning_scale=weight, return_dict=False,
+            added_cond_kwargs={key: values[row:row + 1] for key, values in added.items()})
         parts.append([*down, middle])
     maps = [torch.cat(each) for each in zip(*parts)]
     scale = torch.tensor(weights).view(rows, 1).repeat(1, len(maps))
     tensors = {
         'sample': sample, 'timestep': timestep, 'encoder_hidden_states': context, 'encoder_attention_bias': bias,
-        'control_guide_0': guide, 'control_scale_0': scale, **{f'residual_{index}': each for index, each in enumerate(maps)},
+        'control_guide_0': guide, 'control_scale_0': scale, **added, **{f'residual_{index}': each for index, each in enumerate(maps)},
     }
     save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, COMPONENTS / f'{name}.control_net.safetensors')
     print(name, sum(parameter.numel() for parameter in net.parameters()), [f'{each.std():.2f}' for each in maps])
+
+
+def added_conditions(config, generator):
+    """What SDXL's networks are told besides the timestep."""
+    if config.addition_embed_type is None:
+        return {}
+    ids = torch.tensor([[1024.0, 1024, 0, 0, 1024, 768], [64, 128, 16, 8, 64, 128]])
+    width = config.projection_class_embeddings_input_dim - ids.shape[1] * config.addition_time_embed_dim
+    return {'text_embeds': torch.randn((2, width), generator=generator), 'time_ids': ids}
 
 
 def original_name(name, config):
@@ -132,7 +144,6 @@ def write_json(file, entries):
 if __name__ == '__main__':
     torch.set_num_threads(1)
     for name, recipe in RECIPES.items():
-        assert recipe['model'] in FOLDERS
         write(name, {key: value for key, value in recipe.items() if key != 'isCompared'})
         if recipe.get('isCompared', True):
             component(name)

@@ -17,7 +17,7 @@ import { ShapeSource } from './shape-source.ts'
 const FLOAT32_TOLERANCE = 1e-4
 /** As for the UNet: half precision has 11 bits, of which a network of this depth loses two or three. */
 const FLOAT16_TOLERANCE = 1e-2
-const NETS = ['sd1-tiny-edges', 'sd2-tiny-edges', 'sd2-tiny-shuffle'] as const
+const NETS = ['sd1-tiny-edges', 'sd2-tiny-edges', 'sd2-tiny-shuffle', 'sdxl-tiny-edges'] as const
 // The published configuration of lllyasviel/control_v11p_sd15_canny, without the keys that have diffusers' defaults.
 const SD15_CONTROL_NET = { cross_attention_dim: 768 }
 

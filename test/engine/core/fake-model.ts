@@ -186,6 +186,25 @@ export function fakeModel(air: string, before: BeforeRun = () => {}): LoadedMode
   }
 }
 
+/** As the UNet, and adds to each number the row's scales times a pixel of its guide images. */
+function controlledUnet(before: BeforeRun = () => {}): ModelSession {
+  return session('unet', ['out_sample'], (feeds) => {
+    const { out_sample } = denoise(feeds)
+    const { dims, data } = out_sample as Tensor<'float32'>
+    const [rows = 1] = dims
+    const size = data.length / rows
+    const shift = new Float32Array(rows)
+    for (let slot = 0; feeds[`control_scale_${slot}`] !== undefined; slot++) {
+      const scales = (feeds[`control_scale_${slot}`] as Tensor<'float32'>).data
+      const guides = (feeds[`control_guide_${slot}`] as Tensor<'uint8'>).data
+      for (let row = 0; row < rows; row++) {
+        shift[row] = (shift[row] as number) + (scales[(row + 1) * (scales.length / rows) - 1] as number) * (guides[row * (guides.length / rows)] as number) / 255
+      }
+    }
+    return { out_sample: { dtype: 'float32', dims, data: data.map((value, i) => value + (shift[Math.floor(i / size)] as number)) } }
+  }, before)
+}
+
 export interface FakeLoader extends ModelLoader {
   /** AIRs in use, once for each hold. */
   readonly held: readonly string[]
@@ -249,6 +268,13 @@ export function fakeLoader(before?: BeforeRun, loadGate: () => Promise<unknown> 
       const part = (type === 'checkpoint' ? checkpoint(air) : (parts.get(air) ?? fakePart(air, before))) as LoadedParts[T]
       parts.set(air, part)
       return { part, release: hold(air) }
+    },
+    useControlNets: async (airs) => {
+      await loadGate()
+      const bad = airs.find((air) => air.startsWith('broken:'))
+      if (bad !== undefined) throw new ModelError(`${bad} is broken`, { air: bad })
+      const controlNets = airs.map((air) => ({ air, maps: 2, isPooled: false }))
+      return { part: { unet: controlledUnet(before), controlNets, relativeCost: 2 }, release: hold(airs.join(' ')) }
     },
     loaded: () => [...models.keys()],
     hold,

@@ -34,7 +34,7 @@ function ready(id: string, fields: Partial<DecodedRequest> = {}, costPerUnit = 1
 function stateOf(request: DecodedRequest): DenoiseState {
   const embeds = { tokens: 0, data: new Float32Array() }
   return {
-    request, parts: {}, conditioning: { promptEmbeds: embeds }, run: fakeNoiseSchedulerRun(request), noise: fakeNoiseSource(0),
+    request, parts: {}, conditioning: { promptEmbeds: embeds }, controls: [], run: fakeNoiseSchedulerRun(request), noise: fakeNoiseSource(0),
     noiseSchedule: fakeNoiseSchedule, latents: new Float32Array(), evaluation: 0, end: request.totalSteps,
   }
 }

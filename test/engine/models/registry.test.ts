@@ -135,7 +135,7 @@ t.test('config may not leave the models folder either, and is for single files',
   await writeSingleFile('sd1-tiny', join(folder, 'one.safetensors'))
   await cp(join(folder, 'sd'), join(folder, '..', 'outside'), { recursive: true })
   const { models, broken } = await openRegistry([folder])
-  t.match(broken, [{ reason: /leaves/ }, { reason: /describes itself/ }, { reason: /for checkpoints and vaes only/ }])
+  t.match(broken, [{ reason: /leaves/ }, { reason: /describes itself/ }, { reason: /for checkpoints, controlnets and vaes only/ }])
   t.match(models, [{ air: 'local:d@1', family: 'sd1', configPath: join(folder, 'sd') }])
 })
 
@@ -283,7 +283,6 @@ async function change(path: string, values: object): Promise<void> {
 t.test('parts that are loaded with a checkpoint are listed by their type, and a wrong type is broken', async t => {
   const kinds = {
     lora: 'lora_unet_down.lora_up.weight',
-    controlnet: 'control_model.input_blocks.0.0.weight',
     vae: 'decoder.conv_in.weight',
     embedding: 'emb_params',
     ipAdapter: 'image_proj.proj.weight',
@@ -310,6 +309,30 @@ t.test('parts that are loaded with a checkpoint are listed by their type, and a 
     Object.keys(kinds).sort(),
     'types are told from the files too',
   )
+})
+
+t.test('ControlNets are known by their folders and files, and what they are for is told', async t => {
+  const folder = await modelsFolder(t, [
+    entry({ air: 'local:folder@1', type: 'controlnet', path: 'edges' }),
+    entry({ air: 'local:file@1', type: 'controlnet', path: 'edges.safetensors', config: 'edges' }),
+    entry({ air: 'local:untold@1', type: 'controlnet', path: 'edges.safetensors' }),
+    entry({ air: 'local:wrong@1', type: 'checkpoint', path: 'edges.safetensors' }),
+    entry({ air: 'local:other@1', type: 'controlnet', path: 'sd' }),
+  ])
+  const edges = join(referenceModel('sd1-tiny'), '..', '..', 'control-nets', 'sd1-tiny-edges')
+  await cp(edges, join(folder, 'edges'), { recursive: true })
+  await cp(join(edges, 'diffusion_pytorch_model.safetensors'), join(folder, 'edges.safetensors'))
+  const { models, broken } = await openRegistry([folder])
+  t.match(models, [
+    { air: 'local:folder@1', type: 'controlnet', family: 'sd1', path: join(folder, 'edges') },
+    { air: 'local:file@1', type: 'controlnet', family: 'sd1', configPath: join(folder, 'edges') },
+  ])
+  t.match(broken, [{ reason: /family cannot be told/ }, { reason: /not a checkpoint/ }, { reason: /.+/ }])
+  const bare = await openRegistry([join(edges, '..'), join(folder, 'edges')])
+  t.match(bare.models.map(({ air, type, family }) => [air, type, family]), [
+    ['local:sd1-tiny-depth@1', 'controlnet', 'sd1'], ['local:sd1-tiny-edges@1', 'controlnet', 'sd1'], ['local:sd2-tiny-edges@1', 'controlnet', 'sd2'],
+    ['local:sd2-tiny-shuffle@1', 'controlnet', 'sd2'], ['local:sdxl-tiny-edges@1', 'controlnet', 'sdxl'], ['local:edges@1', 'controlnet', 'sd1'],
+  ])
 })
 
 t.test('identifiers: the grammar, and derived ones always follow it', async t => {

@@ -43,14 +43,14 @@ function state(timestep: number, latents: Float32Array): DenoiseState {
     step: () => latents,
   }
   const conditioning = { promptEmbeds: { tokens: 0, data: new Float32Array() } }
-  return { request: request('r'), parts: {}, conditioning, run, noiseSchedule: fakeNoiseSchedule, noise: fakeNoiseSource(1), latents, evaluation: 1, end: 2 }
+  return { request: request('r'), parts: {}, conditioning, controls: [], run, noiseSchedule: fakeNoiseSchedule, noise: fakeNoiseSource(1), latents, evaluation: 1, end: 2 }
 }
 
 await t.test('rows carry their own timestep and tokens; missing tokens are masked, whatever the buffers held before', (t) => {
   const batch = new UnetBatch({ contextSize: 2, latentChannels: 1, takesMask: false, loraInputs: [] }, (rank) => rank)
   const rows = [
-    { state: state(10, Float32Array.of(2, 4)), embeds: { tokens: 1, data: Float32Array.of(1, 2) } },
-    { state: state(7.5, Float32Array.of(6, 8)), embeds: { tokens: 2, data: Float32Array.of(3, 4, 5, 6) } },
+    { state: state(10, Float32Array.of(2, 4)), embeds: { tokens: 1, data: Float32Array.of(1, 2) }, isNegative: false },
+    { state: state(7.5, Float32Array.of(6, 8)), embeds: { tokens: 2, data: Float32Array.of(3, 4, 5, 6) }, isNegative: false },
   ]
   batch.fill([...rows].reverse(), 1, 2)
   t.same(batch.fill(rows, 1, 2), {

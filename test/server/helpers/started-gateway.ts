@@ -138,6 +138,9 @@ const models = [
   spec('local:vae@1', { type: ModelType.vae }),
   spec('local:checked@1', { safetyChecker: 'local:checker@1' }),
   spec('local:star@1', { type: ModelType.embedding }),
+  spec('local:edges@1', { type: ModelType.controlNet }),
+  spec('local:depth@1', { type: ModelType.controlNet }),
+  spec('local:xl-edges@1', { type: ModelType.controlNet, family: 'sdxl' }),
 ]
 
 const testRegistry: ModelRegistry = {

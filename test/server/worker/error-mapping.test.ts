@@ -12,6 +12,12 @@ t.test('a parameter that the engine refuses is named as the client named it, in 
   }
 })
 
+t.test('a field inside a list is named with its place', async t => {
+  const body = toErrorBody(new EngineError('invalidParameter', 'controlNets[1].model: it is gone', { parameter: 'controlNets[1].model' }), task)
+  t.match(body, { ...task, code: 'invalidControlNet', parameter: 'controlNet[1].model', message: 'controlNet[1].model: it is gone.' })
+  t.match(toErrorBody(new EngineError('invalidParameter', 'strangers[0].model: no', { parameter: 'strangers[0].model' }), task), { code: 'inferenceError' })
+})
+
 t.test('a sentence of the engine without the name stays as it is', async t => {
   const body = toErrorBody(new EngineError('invalidParameter', 'too many steps', { parameter: 'totalSteps' }), task)
   t.match(body, { code: 'invalidSteps', parameter: 'steps', message: 'too many steps.' })
