@@ -39,7 +39,8 @@ RECIPES = {
 def make(model, seed, gain, global_pool_conditions=False, **options):
     """A ControlNet of the structure of a model's UNet."""
     config = {key: value for key, value in json.loads((MODELS / model / 'unet' / 'config.json').read_text()).items() if not key.startswith('_')}
-    unet = UNet2DConditionModel(**config)
+    # A network for inpainting has the mask and the masked picture behind the latents; its ControlNets have not.
+    unet = UNet2DConditionModel(**{**config, 'in_channels': 4})
     net = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=GUIDE_CHANNELS, load_weights_from_unet=False, **options)
     net.register_to_config(global_pool_conditions=global_pool_conditions)
     randomize(net, torch.Generator().manual_seed(seed))

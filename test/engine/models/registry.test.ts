@@ -330,7 +330,7 @@ t.test('ControlNets are known by their folders and files, and what they are for 
   t.match(broken, [{ reason: /family cannot be told/ }, { reason: /not a checkpoint/ }, { reason: /.+/ }])
   const bare = await openRegistry([join(edges, '..'), join(folder, 'edges')])
   t.match(bare.models.map(({ air, type, family }) => [air, type, family]), [
-    ['local:sd1-tiny-depth@1', 'controlnet', 'sd1'], ['local:sd1-tiny-edges@1', 'controlnet', 'sd1'], ['local:sd2-tiny-edges@1', 'controlnet', 'sd2'],
+    ['local:inpaint-tiny-edges@1', 'controlnet', 'sd1'], ['local:sd1-tiny-depth@1', 'controlnet', 'sd1'], ['local:sd1-tiny-edges@1', 'controlnet', 'sd1'], ['local:sd2-tiny-edges@1', 'controlnet', 'sd2'],
     ['local:sd2-tiny-shuffle@1', 'controlnet', 'sd2'], ['local:sdxl-tiny-edges@1', 'controlnet', 'sdxl'], ['local:edges@1', 'controlnet', 'sd1'],
   ])
 })

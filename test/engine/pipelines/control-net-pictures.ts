@@ -8,17 +8,19 @@ import type { ReferencePicture } from './reference-pictures.ts'
 
 const reference = join(referenceModel('sd1-tiny'), '..', '..')
 
-/** The reference models and the ControlNets for them. */
-export function controlNetRegistry(): Promise<ModelRegistry> {
-  return openRegistry([join(reference, 'models'), join(reference, 'control-nets')])
+/** The reference models and the ControlNets for them, and what is in further folders. */
+export function controlNetRegistry(...folders: readonly string[]): Promise<ModelRegistry> {
+  return openRegistry(['models', 'control-nets', ...folders].map((folder) => join(reference, folder)))
 }
 
-/** Every picture, its ControlNets by their AIRs. */
-export async function controlNetPictures(): Promise<readonly ReferencePicture[]> {
-  const listed = await referencePictures('control-net-pictures')
+/** Every picture of a folder, its ControlNets and LoRAs by their AIRs. */
+export async function controlNetPictures(folder = 'control-net-pictures'): Promise<readonly ReferencePicture[]> {
+  const listed = await referencePictures(folder)
+  const byAir = <Use extends { readonly model: string }>(use: Use): Use => ({ ...use, model: `local:${use.model}@1` })
   return listed.map(({ request, image }) => {
-    const controlNets = (request.controlNets ?? []).map((use) => ({ ...use, model: `local:${use.model}@1` }))
-    return { image, request: { ...request, id: `control ${request.id}`, controlNets } }
+    const { controlNets = [], loras } = request
+    const uses = { controlNets: controlNets.map(byAir), ...(loras && { loras: loras.map(byAir) }) }
+    return { image, request: { ...request, id: `control ${request.id}`, ...uses } }
   })
 }
 
