@@ -34,13 +34,13 @@ export function createImageFitter(): (request: GenerationRequest) => Promise<Fit
   }
 }
 
-/** A picture's pixels, stretched to the request's size but for one that is extended. */
+/** A picture's pixels, stretched to the request's size but for one that is extended and those that an image encoder looks at. */
 function decode(memory: WorkMemory, file: EncodedImage, field: string, { width, height, outpainting }: GenerationRequest): Promise<RgbImage> {
   const isMask = field === 'mask'
-  // A guide image is of the picture that comes, canvas and all; most are drawn on black.
-  const isGuide = field.endsWith('.guideImage')
-  const isStretched = isGuide || !outpainting
-  const options: DecodeOptions = { background: isMask || isGuide ? 'black' : 'white', ...(isStretched && { target: { width, height } }) }
+  // A ControlNet's guide image is of the picture that comes, canvas and all; most are drawn on black.
+  const isControl = field.startsWith('controlNets')
+  const isStretched = isControl || (!outpainting && !field.startsWith('ipAdapters'))
+  const options: DecodeOptions = { background: isMask || isControl ? 'black' : 'white', ...(isStretched && { target: { width, height } }) }
   return memory.once(file, `pixels ${JSON.stringify(options)}`, async () => {
     const image = await named(field, decodeImage(file, options))
     const sized = isStretched ? resizeImage(image, width, height) : image

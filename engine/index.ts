@@ -7,7 +7,9 @@ import type { ModelRegistry } from './models/model-spec.ts'
 import { openRegistry as readRegistry } from './models/registry.ts'
 import { resolveNoiseScheduler } from './schedulers/names.ts'
 
-export type { ControlMode, ControlNetUse, EmbeddingUse, EncodedImage, GeneratedImage, GenerationRequest, LoraUse, RefinerUse, RgbImage } from './core/generation-request.ts'
+export type {
+  ControlMode, ControlNetUse, EmbeddingUse, EncodedImage, GeneratedImage, GenerationRequest, IpAdapterUse, LoraUse, RefinerUse, RgbImage,
+} from './core/generation-request.ts'
 export { mapImages } from './core/map-images.ts'
 export type { WithImages } from './core/map-images.ts'
 export type { Engine, EngineOptions, RunReport } from './engine.ts'

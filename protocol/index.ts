@@ -6,5 +6,7 @@ export type { ErrorBody } from './error-body.ts'
 export { type ErrorCode, errorCodes, httpStatusOf, isErrorCode, isRetryable } from './error-codes.ts'
 export type { Acknowledgement, AuthenticationReply, ErrorItem, ImageResult, ImageUploadResult, Pong, ProcessingItem } from './generated/replies.ts'
 export { parseFrame, type ParseFrameOptions } from './parse-frame.ts'
-export type { AuthenticationRequest, ControlNetInput, GetResponseRequest, ImageInferenceRequest, LoraInput, PingRequest } from './generated/requests.ts'
+export type {
+  AuthenticationRequest, ControlNetInput, GetResponseRequest, ImageInferenceRequest, IpAdapterInput, LoraInput, PingRequest,
+} from './generated/requests.ts'
 export type { ParsedElement, Task, TaskOf, TaskType } from './task.ts'

@@ -14,6 +14,11 @@ export class NetworkWeights {
     this.#owner = owner
   }
 
+  /** Name of the part within its network. */
+  get name(): string {
+    return this.#prefix.slice(0, -1)
+  }
+
   /** The weights of a part of this part. */
   at(name: string): NetworkWeights {
     return new NetworkWeights(this.#source, `${this.#prefix}${name}.`, this.#owner)

@@ -5,7 +5,14 @@ import type { NetworkWeights } from './network-weights.ts'
 export interface Context {
   readonly states: Tokens
   readonly mask: ContextMask
+  /** What else the pixels attend to. */
+  readonly beside?: ContextAttention | undefined
 }
+
+/** Attention to more than the context, with the same queries: gives what is to stand in place of `attended`. */
+export type ContextAttention = (
+  attention: { readonly name: string; readonly query: Tokens; readonly heads: number }, attended: Tokens,
+) => Tokens
 
 export interface TransformerOptions {
   readonly depth: number
@@ -49,16 +56,18 @@ function transformerBlock(layers: Layers, weights: NetworkWeights, input: Tokens
 function attention(
   layers: Layers, weights: NetworkWeights, tokens: Tokens, context: Pick<Context, 'states'> & Partial<Context>, heads: number,
 ): Tokens {
-  const { states, mask } = context
+  const { states, mask, beside } = context
   const { width } = tokens
+  const query = layers.linear(tokens, weights.matrix('to_q', width, width))
   const attended = layers.attention({
-    query: layers.linear(tokens, weights.matrix('to_q', width, width)),
+    query,
     key: layers.linear(states, weights.matrix('to_k', states.width, width)),
     value: layers.linear(states, weights.matrix('to_v', states.width, width)),
     heads,
     ...(mask && { mask }),
   })
-  return layers.linear(attended, weights.linear('to_out.0', width, width))
+  const found = beside ? beside({ name: weights.name, query, heads }, attended) : attended
+  return layers.linear(found, weights.linear('to_out.0', width, width))
 }
 
 function projection(weights: NetworkWeights, name: string, width: number, { hasLinearProjection }: TransformerOptions) {

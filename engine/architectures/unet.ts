@@ -6,6 +6,8 @@ import type { Lowering, ModelGraph } from '../graph/model-graph.ts'
 import type { WeightSource } from '../weights/weight-source.ts'
 import { addControl } from './control-net.ts'
 import type { ControlNetSource } from './control-net.ts'
+import { imageAttention } from './ip-adapter.ts'
+import type { IpAdapterSource } from './ip-adapter.ts'
 import { NetworkWeights } from './network-weights.ts'
 import { downPath, inputConv, levelLayer, middleBlock, unetInputs, unetParts, unetSample } from './unet-encoder.ts'
 import type { UnetParts } from './unet-encoder.ts'
@@ -20,21 +22,23 @@ import type { UnetConfig } from './unet-config.ts'
  * `time_ids` float32 [rows, ids] → `out_sample` float32 [rows, channels, h, w].
  *
  * ControlNets are drawn into the same graph, so that what they give the UNet never leaves the device; each adds the
- * inputs that `addControl` names. Without any the graph is the plain one.
+ * inputs that `addControl` names. So are IP-Adapters, each with the inputs that `imageAttention` names; ControlNets do not see
+ * their images. Without any the graph is the plain one.
  *
  * @param config the component's parsed `config.json`; a ConfigError names a value that is not supported
  * @param makeLayers for tests of a lowering
  */
 export function buildUnet(
   config: Readonly<Record<string, unknown>>, source: WeightSource, lowering: Lowering, makeLayers: LayersFactory = createLayers,
-  controlNets: readonly ControlNetSource[] = [],
+  controlNets: readonly ControlNetSource[] = [], ipAdapters: readonly IpAdapterSource[] = [],
 ): ModelGraph {
   const settings = parseUnetConfig(config)
   const graph = new GraphBuilder('unet')
   const sample = unetSample(graph, settings)
   const layers = makeLayers(graph, sample, lowering, 'float16')
   const inputs = unetInputs(graph, layers, sample, settings)
-  const parts = unetParts(graph, layers, new NetworkWeights(source), settings, inputs)
+  const beside = imageAttention(graph, layers, settings, ipAdapters)
+  const parts = unetParts(graph, layers, new NetworkWeights(source), settings, { ...inputs, context: { ...inputs.context, beside } })
 
   const { map, skips } = downPath(parts, inputConv(parts, layers.features(sample, settings.inChannels)))
   const middle = middleBlock(parts, map)

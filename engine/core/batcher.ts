@@ -7,15 +7,17 @@ import type { Generation } from './generation.ts'
 export type ReadyGeneration = Generation & { readonly pipeline: Pipeline }
 
 /**
- * What must be equal for rows to share a run: the model, the latent size and the ControlNets that have a say now.
+ * What must be equal for rows to share a run: the model, the latent size, and the ControlNets that have a say now or the
+ * IP-Adapters in the UNet's graph.
  * Prompts, timesteps, step counts, guidance and noise schedulers are row data and never part of it.
  *
  * Rows without ControlNets do not run beside those with them, although a scale of 0 would leave their pictures as they are: a
  * ControlNet costs each row two fifths more. For the same reason rows leave its runs in steps where it has no say.
  */
 export function batchKeyOf(generation: ReadyGeneration): string {
-  const control = controlOf(generation)
-  return control === undefined ? sizeKeyOf(generation) : [sizeKeyOf(generation), ...control.controlNets.map(({ air }) => air)].join(' ')
+  const { guided } = generation.parts
+  const beside = controlOf(generation)?.controlNets ?? guided?.ipAdapters ?? []
+  return [sizeKeyOf(generation), ...beside.map(({ air }) => air)].join(' ')
 }
 
 function sizeKeyOf({ pipeline, request }: ReadyGeneration): string {

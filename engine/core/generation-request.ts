@@ -37,6 +37,8 @@ export interface GenerationRequest<Image = EncodedImage> {
   readonly vae?: string
   /** Added to the checkpoint's networks, all at once. */
   readonly loras?: readonly LoraUse[]
+  /** Pictures that steer beside the prompt, all at once. */
+  readonly ipAdapters?: readonly IpAdapterUse<Image>[]
   /** 0 to 2^53-1. Noise depends on its low 32 bits only, as in PyTorch's CPU generator. */
   readonly seed: number
   /** Another checkpoint that takes the last steps over. */
@@ -94,6 +96,16 @@ export interface ControlNetUse<Image> {
  */
 export type ControlMode = 'balanced' | 'prompt' | 'controlNet'
 
+/** An IP-Adapter, the picture that it shows to the network, and how much of it is taken. */
+export interface IpAdapterUse<Image = EncodedImage> {
+  /** AIR of the IP-Adapter. */
+  readonly model: string
+  /** Of any size. */
+  readonly guideImage: Image
+  /** 0 to 1. */
+  readonly weight: number
+}
+
 /** How far a picture is extended on each side, in pixels. */
 export interface Outpainting {
   readonly top: number
@@ -112,7 +124,7 @@ export interface EmbeddingUse {
   readonly weight: number
 }
 
-/** A request as the step loop takes it: its pictures decoded, of the request's size, and the mask grey. */
+/** A request as the step loop takes it: its pictures decoded, of the request's size but for IP-Adapters' guide images, and the mask grey. */
 export type DecodedRequest = GenerationRequest<RgbImage>
 
 /** A decoded picture: 8-bit RGB, row-major, three bytes a pixel. */

@@ -1,7 +1,7 @@
 import { EngineError } from '../engine-error.ts'
 import { airKey } from '../models/air.ts'
-import type { Held, LoadedModel, LoadedParts, ModelLoader, PartType, TextEmbedding } from '../models/loaded-model.ts'
-import type { LoraPart, RequestControl, RequestParts } from '../pipelines/pipeline.ts'
+import type { Held, LoadedImagePrompt, LoadedModel, LoadedParts, ModelLoader, PartType, TextEmbedding } from '../models/loaded-model.ts'
+import type { GuidedUnet, LoraPart, RequestControl, RequestParts } from '../pipelines/pipeline.ts'
 import { ModelError } from '../models/model-error.ts'
 import type { DecodedRequest } from './generation-request.ts'
 
@@ -30,16 +30,37 @@ export async function loadParts(loader: ModelLoader, base: LoadedModel, request:
     }
     const embeddings: TextEmbedding[] = []
     for (const [index, { model: air }] of (request.embeddings ?? []).entries()) embeddings.push(await use(`embeddings[${index}].model`, 'embedding', air))
+    const imagePrompts: LoadedImagePrompt[] = []
+    for (const [index, { model: air }] of (request.ipAdapters ?? []).entries()) imagePrompts.push(await use(`ipAdapters[${index}].model`, 'ipAdapter', air))
     const safetyChecker = request.checkContent ? await use('checkContent', 'safetyChecker', safetyCheckerOf(base)) : undefined
-    // The largest part comes last, when it is known what it has to fit beside.
+    // The largest parts come last, when it is known what it has to fit beside.
     const control = request.controlNets && (await loadControl(loader, base, request.controlNets, airs))
     if (control) holds.push(control)
     const lists = { ...(loras.length > 0 && { loras }), ...(embeddings.length > 0 && { embeddings }) }
+    const guided = request.ipAdapters && (await loadGuidedUnet(loader, base, request, airs))
+    if (guided) holds.push(guided)
     const networks = { ...(vae && { vae }), ...(refiner && { refiner }), ...(safetyChecker && { safetyChecker }), ...(control && { control: control.part }) }
-    return { part: { ...networks, ...lists }, release }
+    return { part: { ...networks, ...lists, ...(guided && { imagePrompts, guided: guided.part }) }, release }
   } catch (error) {
     release()
     throw error
+  }
+}
+
+/** The same IP-Adapters in any order are one graph, so that their rows share runs. */
+async function loadGuidedUnet(
+  loader: ModelLoader, base: LoadedModel, { ipAdapters = [], controlNets }: DecodedRequest, beside: readonly string[],
+): Promise<Held<GuidedUnet>> {
+  if (controlNets !== undefined) throw new EngineError('invalidParameter', 'ipAdapters: they do not work beside ControlNets yet', { parameter: 'ipAdapters' })
+  const ipAdapterUses = [...ipAdapters.keys()].sort((a, b) => compare(airAt(ipAdapters, a), airAt(ipAdapters, b)))
+  try {
+    const { part, release } = await loader.useGuidedUnet(ipAdapterUses.map((place) => airAt(ipAdapters, place)), base, beside)
+    return { part: { ...part, ipAdapterUses }, release }
+  } catch (cause) {
+    if (!(cause instanceof ModelError)) throw cause
+    const place = ipAdapterUses.find((each) => airAt(ipAdapters, each) === airKey(cause.air ?? ''))
+    const parameter = place === undefined ? 'ipAdapters' : `ipAdapters[${place}].model`
+    throw new EngineError('invalidParameter', `${parameter}: ${cause.message}`, { parameter, cause })
   }
 }
 
@@ -64,7 +85,7 @@ async function loadControl(
   }
 }
 
-function airAt(uses: Uses, place: number): string {
+function airAt(uses: readonly { readonly model: string }[], place: number): string {
   return airKey(uses[place]?.model ?? '')
 }
 

@@ -1,7 +1,7 @@
-import type { ControlNetUse, GenerationRequest } from './generation-request.ts'
+import type { GenerationRequest } from './generation-request.ts'
 
 /** The fields of a request that hold pictures. */
-export type ImageFields<Image> = Pick<GenerationRequest<Image>, 'initImage' | 'mask' | 'controlNets'>
+export type ImageFields<Image> = Pick<GenerationRequest<Image>, 'initImage' | 'mask' | 'controlNets' | 'ipAdapters'>
 
 /** A request whose pictures are given in another way. */
 export type WithImages<Request, Image> = Omit<Request, keyof ImageFields<Image>> & ImageFields<Image>
@@ -14,24 +14,25 @@ export async function mapImages<From, To, Request extends ImageFields<From>>(
   request: Request,
   map: ImageMap<From, To>,
 ): Promise<WithImages<Request, To>> {
-  const { initImage, mask, controlNets, ...rest } = request
+  const { initImage, mask, controlNets, ipAdapters, ...rest } = request
   return {
     ...rest,
     ...(initImage !== undefined && { initImage: await map(initImage, 'initImage') }),
     ...(mask !== undefined && { mask: await map(mask, 'mask') }),
-    ...(controlNets !== undefined && { controlNets: await mapEach(controlNets, (use, index) => mapGuide(use, index, map)) }),
+    ...(controlNets !== undefined && { controlNets: await mapGuides(controlNets, 'controlNets', map) }),
+    ...(ipAdapters !== undefined && { ipAdapters: await mapGuides(ipAdapters, 'ipAdapters', map) }),
   }
 }
 
 type ImageMap<From, To> = (image: From, parameter: string) => Promise<To>
 
-async function mapGuide<From, To>({ guideImage, ...use }: ControlNetUse<From>, index: number, map: ImageMap<From, To>): Promise<ControlNetUse<To>> {
-  return { ...use, guideImage: await map(guideImage, `controlNets[${index}].guideImage`) }
-}
-
 /** One after the other, so that a picture that cannot be used is the first of its kind that is told. */
-async function mapEach<From, To>(items: readonly From[], map: (item: From, index: number) => Promise<To>): Promise<readonly To[]> {
-  const mapped: To[] = []
-  for (const [index, item] of items.entries()) mapped.push(await map(item, index))
+async function mapGuides<From, To, Use extends { readonly guideImage: From }>(
+  uses: readonly Use[],
+  field: string,
+  map: ImageMap<From, To>,
+): Promise<readonly (Omit<Use, 'guideImage'> & { readonly guideImage: To })[]> {
+  const mapped: (Omit<Use, 'guideImage'> & { readonly guideImage: To })[] = []
+  for (const [index, use] of uses.entries()) mapped.push({ ...use, guideImage: await map(use.guideImage, `${field}[${index}].guideImage`) })
   return mapped
 }

@@ -119,6 +119,8 @@ export interface TokenLayers {
   layerNorm(tokens: Tokens, weights: NormWeights, epsilon: number): Tokens
   activation(tokens: Tokens, kind: Activation): Tokens
   addTokens(left: Tokens, right: Tokens): Tokens
+  /** Multiplies each row's tokens with its entry of float32 [rows]. */
+  scaleTokens(tokens: Tokens, factors: Value): Tokens
   /** A linear layer with bias to twice the width: the first half times gelu of the second. */
   geglu(tokens: Tokens, weights: Required<LinearWeights>): Tokens
   /** From float32 [rows, 1, 1, tokens]: 0, or a large negative number for tokens that a row does not have. */

@@ -76,6 +76,11 @@ export function createTokenLayers(context: LayerContext, splitGelu?: SplitGelu):
 
     addTokens: (left, right) => ({ value: graph.node('Add', [left.value, right.value]), width: left.width }),
 
+    scaleTokens(input, factors) {
+      const column = cast(graph, graph.node('Reshape', [factors, graph.integers(-1, 1, 1)]), precision)
+      return tokens(graph.node('Mul', [perRow(input), column]), input.width)
+    },
+
     geglu(input, weights) {
       const width = (weights.weight.shape[0] ?? 0) / 2
       if (splitGelu?.canDo(width)) {

@@ -1,6 +1,7 @@
 import type { Runtime } from '../runtime/model-session.ts'
 import { airKey } from './air.ts'
 import { loweringOf, openCompiled } from './compiled-model.ts'
+import { imagePromptModel } from './image-prompt-model.ts'
 import { loadCheckpoint } from './load-checkpoint.ts'
 import { loadEmbedding } from './load-embedding.ts'
 import { loadLora } from './load-lora.ts'
@@ -37,6 +38,10 @@ const kinds: { readonly [T in PartType]: PartKind<LoadedParts[T]> } = {
   // It is sorted by the layers of one checkpoint.
   lora: { dependsOn: ({ spec }) => airKey(spec.air), load: (spec, { base, makeRoom }) => loadLora(spec, base, makeRoom) },
   embedding: { load: (spec, { makeRoom }) => loadEmbedding(spec, makeRoom) },
+  // Its part of the UNet is in a graph of its own.
+  ipAdapter: {
+    load: async (spec, { runtime, makeRoom }) => openCompiled(spec, await imagePromptModel(spec, loweringOf(runtime)), runtime, makeRoom),
+  },
   safetyChecker: {
     load: async (spec, { runtime, makeRoom }) => openCompiled(spec, await safetyCheckerModel(spec, loweringOf(runtime)), runtime, makeRoom),
   },

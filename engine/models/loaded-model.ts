@@ -184,6 +184,33 @@ export interface LoadedControlledUnet {
   readonly relativeCost: number
 }
 
+/** What turns an IP-Adapter's guide images into tokens, open on a device. */
+export interface LoadedImagePrompt {
+  readonly air: string
+  /** Pixels along each side of its image encoder's input. */
+  readonly imageSize: number
+  readonly settings: ClipImageSettings
+  /** Tokens of one guide image, and the width of each. */
+  readonly tokens: number
+  readonly width: number
+  /**
+   * `pixel_values` float32 [rows, 3, imageSize, imageSize], `presence` float32 [rows] (1, or 0 for no picture)
+   * → `image_states` float32 [rows, tokens, width].
+   */
+  readonly session: ModelSession
+}
+
+/** A checkpoint's UNet, opened once more with IP-Adapters in its graph. */
+export interface LoadedGuidedUnet {
+  /**
+   * The inputs and outputs of the plain one, and for adapter number K `image_states_K` float32 [rows, tokens, width] and
+   * `image_scale_K` float32 [rows].
+   */
+  readonly unet: ModelSession
+  /** In the order of the graph. */
+  readonly ipAdapters: readonly Pick<LoadedImagePrompt, 'air' | 'tokens' | 'width'>[]
+}
+
 /** What a request may use beside its checkpoint, by the type of its model. */
 export interface LoadedParts {
   /** One that takes the last steps over. */
@@ -192,6 +219,7 @@ export interface LoadedParts {
   readonly lora: LoadedLora
   readonly safetyChecker: LoadedSafetyChecker
   readonly embedding: TextEmbedding
+  readonly ipAdapter: LoadedImagePrompt
 }
 export type PartType = keyof LoadedParts
 
@@ -217,6 +245,8 @@ export interface ModelLoader {
    * @param airs in the order of their inputs, once for each use; the same in another order is another graph
    */
   useControlNets(airs: readonly string[], base: LoadedModel, beside?: readonly string[]): Promise<Held<LoadedControlledUnet>>
+  /** The same with IP-Adapters. A ModelError's `air` tells which one is to blame. */
+  useGuidedUnet(airs: readonly string[], base: LoadedModel, beside?: readonly string[]): Promise<Held<LoadedGuidedUnet>>
   /** AIRs whose sessions are open. */
   loaded(): readonly string[]
   /** Marks a model as in use until the returned function is called; a model in use is never released. */

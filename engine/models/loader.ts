@@ -1,9 +1,10 @@
 import type { Runtime } from '../runtime/model-session.ts'
 import { airKey } from './air.ts'
 import { loadCheckpoint } from './load-checkpoint.ts'
+import { loadGuidedUnet } from './load-guided-unet.ts'
 import { loadPart, partKey } from './load-part.ts'
 import { loadControlledUnet } from './load-controlled-unet.ts'
-import type { Held, LoadedControlledUnet, LoadedModel, LoadedParts, ModelLoader, PartType } from './loaded-model.ts'
+import type { Held, LoadedControlledUnet, LoadedGuidedUnet, LoadedModel, LoadedParts, ModelLoader, PartType } from './loaded-model.ts'
 import { ModelError } from './model-error.ts'
 import { modelFailure } from './model-failure.ts'
 import { ModelType } from './model-spec.ts'
@@ -52,14 +53,21 @@ class BudgetedLoader implements ModelLoader {
 
   async usePart<T extends PartType>(type: T, air: string, base: LoadedModel, beside: readonly string[] = []): Promise<Held<LoadedParts[T]>> {
     const spec = this.#specOf(air, type)
-    const key = partKey(type, spec, base)
-    return this.#use(spec, key, [base.spec.air, ...beside], makeRoom => loadPart(type, spec, { base, makeRoom, runtime: this.#runtime, registry: this.#registry }))
+    const context = { base, runtime: this.#runtime, registry: this.#registry }
+    return this.#use(spec, partKey(type, spec, base), [base.spec.air, ...beside], makeRoom => loadPart(type, spec, { ...context, makeRoom }))
   }
 
   async useControlNets(airs: readonly string[], base: LoadedModel, beside: readonly string[] = []): Promise<Held<LoadedControlledUnet>> {
     const specs = airs.map(air => this.#specOf(air, ModelType.controlNet))
     const spec = { ...base.spec, air: `${base.spec.air} with ${specs.map(({ air }) => air).join(' and ')}` }
     return this.#use(spec, airKey(spec.air), [base.spec.air, ...beside], makeRoom => loadControlledUnet(spec, specs, { base, makeRoom, runtime: this.#runtime }))
+  }
+
+  async useGuidedUnet(airs: readonly string[], base: LoadedModel, beside: readonly string[] = []): Promise<Held<LoadedGuidedUnet>> {
+    const ipAdapters = airs.map(air => this.#specOf(air, ModelType.ipAdapter))
+    const spec = { ...base.spec, air: `${base.spec.air} with ${ipAdapters.map(({ air }) => air).join(' and ')}` }
+    const options = { base: spec, ipAdapters, runtime: this.#runtime, registry: this.#registry }
+    return this.#use(spec, airKey(spec.air), [base.spec.air, ...beside], makeRoom => loadGuidedUnet({ ...options, makeRoom }))
   }
 
   loaded(): readonly string[] {

@@ -11,6 +11,7 @@ import { folderKind } from './folder-kind.ts'
 import { findEntries } from './find-entries.ts'
 import type { FoundEntry } from './find-entries.ts'
 import { insideFolder } from './inside-folder.ts'
+import { familyOfIpAdapter } from './image-prompt-model.ts'
 import { openLora } from './lora-layers.ts'
 import { ModelError } from './model-error.ts'
 import { modelFailure } from './model-failure.ts'
@@ -25,7 +26,7 @@ import { vaeModel } from './vae-model.ts'
 /** Types of which an entry may be a folder, beside checkpoints. */
 const FOLDER_TYPES: readonly ModelType[] = [ModelType.vae, ModelType.safetyChecker, ModelType.controlNet]
 /** Types whose single files a configuration may describe. */
-const DESCRIBED_TYPES: readonly ModelType[] = [ModelType.checkpoint, ModelType.vae, ModelType.controlNet]
+const DESCRIBED_TYPES: readonly ModelType[] = [ModelType.checkpoint, ModelType.vae, ModelType.controlNet, ModelType.ipAdapter]
 
 /**
  * Looks through the models folders (each may also be one diffusers folder, or one `.safetensors` file) and opens what they
@@ -84,7 +85,7 @@ async function describeModel({ folder, path, fileName, declared }: FoundEntry, a
   const real = await insideFolder(folder, path)
   const type = declared?.type ?? (await kindOf(real, fileName))
   const config = declared?.config
-  if (config !== undefined && !DESCRIBED_TYPES.includes(type)) throw new ModelError('"config" is for checkpoints, controlnets and vaes only')
+  if (config !== undefined && !DESCRIBED_TYPES.includes(type)) throw new ModelError(`"config" is not for a ${type}`)
   const configPath = config === undefined ? undefined : await insideFolder(folder, config)
   const name = declared?.name ?? fileName.replace(/\.safetensors$/i, '')
   const place = { path: real, ...(configPath !== undefined && { configPath }) }
@@ -131,6 +132,10 @@ async function describePart(spec: ModelSpec): Promise<Pick<ModelSpec, 'family'>>
     await safetyCheckerModel(spec, 'cpu')
   }
   if (type === ModelType.embedding) await openEmbedding(path)
+  if (type === ModelType.ipAdapter) {
+    const family = await familyOfIpAdapter(spec)
+    return family === undefined ? {} : { family }
+  }
   if (type !== ModelType.controlNet) return {}
   const controlNet = await openControlNet(path, configPath)
   compileControlNet(controlNet, 'cpu')

@@ -1,5 +1,7 @@
 import type { ControlNetUse, DecodedRequest, RgbImage } from '../core/generation-request.ts'
-import type { LoadedControlledUnet, LoadedLora, LoadedModel, LoadedSafetyChecker, LoadedVae, TextEmbedding } from '../models/loaded-model.ts'
+import type {
+  LoadedControlledUnet, LoadedGuidedUnet, LoadedImagePrompt, LoadedLora, LoadedModel, LoadedSafetyChecker, LoadedVae, TextEmbedding,
+} from '../models/loaded-model.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
 
 /** What a request uses beside its checkpoint, loaded. */
@@ -14,6 +16,16 @@ export interface RequestParts {
   /** In the request's order. */
   readonly embeddings?: readonly TextEmbedding[]
   readonly control?: RequestControl
+  /** One for each of the request's IP-Adapters, in its order. */
+  readonly imagePrompts?: readonly LoadedImagePrompt[]
+  /** The UNet with those adapters in its graph. */
+  readonly guided?: GuidedUnet
+}
+
+/** A UNet with a request's IP-Adapters. */
+export interface GuidedUnet extends LoadedGuidedUnet {
+  /** For each of its adapters the place of its use in the request. */
+  readonly ipAdapterUses: readonly number[]
 }
 
 /** A LoRA that a request takes, loaded. */
@@ -62,6 +74,15 @@ export interface Conditioning {
   readonly promptEmbeds: PromptEmbeds
   /** Present if and only if the generation has guidance. */
   readonly negativePromptEmbeds?: PromptEmbeds
+  /** One for each of the request's IP-Adapters, in its order. */
+  readonly imagePrompts?: readonly ImagePrompt[]
+}
+
+/** The tokens that stand for a guide image, row-major [tokens, width]. */
+export interface ImagePrompt {
+  readonly states: Float32Array
+  /** Those for no picture, which guidance sets against it. */
+  readonly absentStates: Float32Array
 }
 
 /** The normal distribution of a picture's latents, as its VAE gives it. */

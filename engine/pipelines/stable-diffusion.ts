@@ -12,6 +12,8 @@ import { firstLatents, keepKnown } from './first-latents.ts'
 import { FloatPool } from './float-pool.ts'
 import { guide } from './guide.ts'
 import { ImageEncoder } from './image-encoder.ts'
+import { ImagePromptEncoder } from './image-prompt-encoder.ts'
+import { ImagePromptFeeds } from './image-prompt-feeds.ts'
 import { isFiniteArray } from './is-finite-array.ts'
 import { unetLoras } from './lora-uses.ts'
 import type { NetworkRunner } from './network-runner.ts'
@@ -41,6 +43,8 @@ export class StableDiffusionPipeline implements Pipeline {
   readonly costPerUnit: number
   readonly #options: StableDiffusionOptions
   readonly #promptEncoder: PromptEncoder
+  readonly #imagePromptEncoder: ImagePromptEncoder
+  readonly #imagePromptFeeds = new ImagePromptFeeds()
   readonly #imageEncoder: ImageEncoder
   readonly #unetBatch: UnetBatch
   readonly #controlFeeds = new ControlNetFeeds()
@@ -52,6 +56,7 @@ export class StableDiffusionPipeline implements Pipeline {
     this.costPerUnit = Math.max(1, model.byteLength / 2 ** 20)
     this.#options = options
     this.#promptEncoder = new PromptEncoder(options)
+    this.#imagePromptEncoder = new ImagePromptEncoder(options.runNetwork)
     this.#imageEncoder = new ImageEncoder(options)
     this.#unetBatch = new UnetBatch(model, options.roundRank)
   }
@@ -72,7 +77,7 @@ export class StableDiffusionPipeline implements Pipeline {
 
   /** 1. Encode prompts. */
   encodePrompts(requests: readonly PreparedRequest[], maxRows: number): Promise<readonly Conditioning[]> {
-    return this.#promptEncoder.encode(requests, maxRows)
+    return this.#encodePrompts(requests, maxRows)
   }
 
   /** 2. Prepare latents: standard normal noise of the seed at the noise schedule's start, or a picture under noise. */
@@ -133,10 +138,17 @@ export class StableDiffusionPipeline implements Pipeline {
     return checkContent(pictures, maxRows, this.#options.runNetwork)
   }
 
+  async #encodePrompts(requests: readonly PreparedRequest[], maxRows: number): Promise<readonly Conditioning[]> {
+    const texts = await this.#promptEncoder.encode(requests, maxRows)
+    const images = await this.#imagePromptEncoder.encode(requests, maxRows)
+    return texts.map((text, i) => ({ ...text, imagePrompts: images[i] as (typeof images)[number] }))
+  }
+
   /** Gives each row's model output; the arrays are the caller's. */
   async #runUnet(rows: readonly UnetRow[], maxRows: number): Promise<readonly Float32Array[]> {
     const { model, runNetwork } = this.#options
     const { state } = rows[0] as UnetRow
+    const { guided } = state.parts
     const control = isControlled(state) ? state.parts.control : undefined
     const { width, height } = this.latentSize(state.request)
     const size = model.latentChannels * height * width
@@ -144,8 +156,13 @@ export class StableDiffusionPipeline implements Pipeline {
     for (const indices of groupRows(rows.map(({ state }) => unetLoras(state.parts.loras)), maxRows)) {
       const part = indices.map((index) => rows[index] as UnetRow)
       const generations = [...new Set(part.map((row) => row.state.request.id))]
-      const feeds = { ...this.#unetBatch.fill(part, height, width), ...(control && this.#controlFeeds.fill(part, control.controlNets)) }
-      const outputs = await runNetwork(control?.unet ?? model.unet, feeds, { stage: 'denoise', rows: part.length, generations })
+      const feeds = {
+        ...this.#unetBatch.fill(part, height, width),
+        ...(control && this.#controlFeeds.fill(part, control.controlNets)),
+        ...(guided && this.#imagePromptFeeds.fill(part, guided.ipAdapters)),
+      }
+      const unet = control?.unet ?? guided?.unet ?? model.unet
+      const outputs = await runNetwork(unet, feeds, { stage: 'denoise', rows: part.length, generations })
       const data = outputData(outputs, 'out_sample', 'float32', part.length * size)
       indices.forEach((index, row) => (modelOutputs[index] = data.subarray(row * size, (row + 1) * size)))
     }

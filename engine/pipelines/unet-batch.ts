@@ -9,6 +9,7 @@ import type { AddedConditions, DenoiseState, PromptEmbeds } from './pipeline.ts'
 export interface UnetRow {
   readonly state: DenoiseState
   readonly embeds: PromptEmbeds
+  /** Whether it is the prediction that guidance leads away from. */
   readonly isNegative: boolean
 }
 

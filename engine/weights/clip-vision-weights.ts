@@ -7,8 +7,8 @@ import { WeightError } from './weight-error.ts'
 /** File stem of the weights in a folder as transformers writes it. */
 const STEM = 'model'
 const ENCODER = 'vision_model.'
-/** A buffer that older writers stored. */
-const IGNORABLE = `${ENCODER}embeddings.position_ids`
+// A buffer that older writers stored, what a whole CLIP model's file holds beside, and what not every network takes of the encoder.
+const IGNORABLE = /^(vision_model\.embeddings\.position_ids|text_model\..+|text_projection\.weight|logit_scale|visual_projection\.weight)$/
 
 /**
  * Opens the weights of a network around a CLIP vision encoder: reads headers only. The encoder's names begin with
@@ -24,7 +24,7 @@ export async function openClipVisionWeights(folder: string, root: string, label:
     if (tensors.has(name)) throw new WeightError(`the ${label} has the tensor ${name} twice, the other time as ${original}`)
     tensors.set(name, { original, tensor })
   }
-  return new TensorSource({ label, tensors, isIgnorable: name => name === IGNORABLE })
+  return new TensorSource({ label, tensors, isIgnorable: name => IGNORABLE.test(name) })
 }
 
 function canonicalName(name: string): string {

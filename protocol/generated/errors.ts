@@ -17,6 +17,7 @@ export const errorRegistry = {
   invalidHeight: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidImage: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidIncludeCost: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
+  invalidIpAdapters: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidJSON: {"message":"The message is not valid JSON: {reason}.","status":400,"isRetryable":false},
   invalidLora: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidModel: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},

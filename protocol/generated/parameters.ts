@@ -125,6 +125,28 @@ export const parameterTables = {
         "maximum": 2,
         "default": 0
       },
+      "ipAdapters": {
+        "type": "array",
+        "expected": "a list of at most 8 objects",
+        "parameters": {
+          "model": {
+            "type": "string",
+            "maxLength": 200,
+            "expected": "an AIR of the form source:id@version"
+          },
+          "guideImage": {
+            "type": "string",
+            "expected": "the UUID of a picture, a URL, a data URI or base64",
+            "isAbsentWhenEmpty": true
+          },
+          "weight": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 1,
+            "default": 1
+          }
+        }
+      },
       "refiner": {
         "type": "object",
         "expected": "an object",
@@ -302,7 +324,6 @@ export const parameterTables = {
       "outpainting",
       "outpaint",
       "lycoris",
-      "ipAdapters",
       "webhookURL",
       "safety.mode",
       "inputs",

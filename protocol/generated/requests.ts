@@ -93,6 +93,12 @@ export interface ImageInferenceRequest {
    * Layers of the text encoder skipped on top of the model's own choice.
    */
   readonly clipSkip: number
+  /**
+   * IP-Adapters: pictures that steer beside the prompt, several at once.
+   *
+   * @maxItems 8
+   */
+  readonly ipAdapters?: readonly IpAdapterInput[]
   readonly refiner?: RefinerInput
   /**
    * Syntax in which the prompts say how strongly their parts are meant; upper and lower case are the same.
@@ -166,6 +172,20 @@ export interface LoraInput {
   readonly model: string
   /**
    * How strongly it counts; negative for the opposite.
+   */
+  readonly weight: number
+}
+export interface IpAdapterInput {
+  /**
+   * AIR of the IP-Adapter, for the checkpoint's family.
+   */
+  readonly model: string
+  /**
+   * The picture whose content and style are taken, of any size. Given as `image` in imageUpload.
+   */
+  readonly guideImage: string
+  /**
+   * How much of it is taken.
    */
   readonly weight: number
 }

@@ -10,6 +10,7 @@ import { findModel } from './find-model.ts'
 import type { ImageInput } from './image-input.ts'
 import { imageUuidOf } from './image-uuid.ts'
 import { planControlNets } from './plan-control-nets.ts'
+import { planIpAdapters } from './plan-ip-adapters.ts'
 import { planLoras } from './plan-loras.ts'
 import { parameterError } from './parameter-error.ts'
 import { planRefiner } from './plan-refiner.ts'
@@ -68,6 +69,9 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
   if (vae && isRefusal(vae)) return refuse(vae)
   const loras = planLoras(task.lora ?? [], context.models)
   if (isRefusal(loras)) return refuse(loras)
+  const hasControlNets = (task.controlNet ?? []).length > 0
+  const ipAdapters = planIpAdapters(task.ipAdapters ?? [], { models: context.models, checkpoint: model, baseUrl: origin.baseUrl, hasControlNets })
+  if (isRefusal(ipAdapters)) return refuse(ipAdapters)
   const uncheckable = refuseContentCheck(task, model)
   if (uncheckable) return refuse(uncheckable)
   const embeddings = findEmbeddings(task.embeddings ?? [], context.models)
@@ -103,6 +107,7 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
       ...(loras.length > 0 && { loras }),
       ...(task.promptWeighting && { promptWeighting: task.promptWeighting }),
       ...(embeddings.length > 0 && { embeddings }),
+      ...(ipAdapters.length > 0 && { ipAdapters }),
       ...(refiner && { refiner }),
       prompt: task.positivePrompt === blankPrompt ? '' : task.positivePrompt,
       negativePrompt: task.negativePrompt === undefined || task.negativePrompt === blankPrompt ? '' : task.negativePrompt,

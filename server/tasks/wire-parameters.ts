@@ -19,6 +19,7 @@ const wireParameters = {
 
 /** As above for what each element of a list says; the fields inside have the same names. */
 const wireLists = {
+  ipAdapters: { parameter: 'ipAdapters', code: 'invalidIpAdapters' },
   loras: { parameter: 'lora', code: 'invalidLora' },
   embeddings: { parameter: 'embeddings', code: 'invalidEmbeddings' },
   controlNets: { parameter: 'controlNet', code: 'invalidControlNet' },

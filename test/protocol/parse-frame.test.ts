@@ -90,7 +90,7 @@ t.test('a known parameter without a function is refused by name unless it asks f
     [{ safety: { checkContent: true, mode: 'fast' } }, 'safety.mode'], [{ inputs: { seedImage: 'u' } }, 'inputs.seedImage'],
     [{ webhookURL: 'http://x' }, 'webhookURL'], [{ outpaint: { top: 64 } }, 'outpaint.top'],
     [{ outpainting: { top: 64 } }, 'outpainting.top'], [{ hiresFix: true }, 'hiresFix'], [{ acceleratorOptions: { teaCache: true } }, 'acceleratorOptions.teaCache'],
-    [{ ipAdapters: [{ model: 'c:d@1', guideImage: 'u', weight: null }] }, 'ipAdapters'],
+    [{ lycoris: [{ model: 'c:d@1', weight: null }] }, 'lycoris'],
   ]
   for (const [extra, parameter] of asking) t.match(errorOf(extra), { code: 'unsupportedParameter', parameter, taskUUID: 'a-task' })
   const empty = { seedImage: null, strength: 0, lycoris: [], checkNSFW: false, safety: { checkContent: false }, inputs: {}, promptWeighting: '', outpaint: { top: 0 }, controlNet: [{ model: null }] }

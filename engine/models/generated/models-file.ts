@@ -26,7 +26,7 @@ export interface ModelsFileEntry {
    */
   readonly path: string
   /**
-   * For a single file: the folder that describes it, relative as path; a diffusers folder without weights for a checkpoint, one with config.json for a vae or a controlnet.
+   * For a single file: the folder that describes it, relative as path; a diffusers folder without weights for a checkpoint, one with config.json for a vae or a controlnet, the image encoder's folder for an ipAdapter.
    */
   readonly config?: string
   /**

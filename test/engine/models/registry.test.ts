@@ -6,6 +6,7 @@ import type { Test } from 'tap'
 import { openRegistry as openServedRegistry } from '../../../engine/index.ts'
 import { derivedAir, isAir } from '../../../engine/models/air.ts'
 import { openRegistry } from '../../../engine/models/registry.ts'
+import { REFERENCE } from '../architectures/reference-tensors.ts'
 import { loraPair, rawSafetensors, readTensors, writeSafetensors, zeros } from '../weights/safetensors-writer.ts'
 import { fullSizeKeys, writeSparseCheckpoint } from './checkpoint-file.ts'
 import { referenceModel, writeSingleFile } from '../weights/single-file.ts'
@@ -135,7 +136,7 @@ t.test('config may not leave the models folder either, and is for single files',
   await writeSingleFile('sd1-tiny', join(folder, 'one.safetensors'))
   await cp(join(folder, 'sd'), join(folder, '..', 'outside'), { recursive: true })
   const { models, broken } = await openRegistry([folder])
-  t.match(broken, [{ reason: /leaves/ }, { reason: /describes itself/ }, { reason: /for checkpoints, controlnets and vaes only/ }])
+  t.match(broken, [{ reason: /leaves/ }, { reason: /describes itself/ }, { reason: /"config" is not for a lora/ }])
   t.match(models, [{ air: 'local:d@1', family: 'sd1', configPath: join(folder, 'sd') }])
 })
 
@@ -296,6 +297,8 @@ t.test('parts that are loaded with a checkpoint are listed by their type, and a 
   for (const [type, name] of Object.entries(kinds)) await writeSafetensors(join(folder, `${type}.safetensors`), { [name]: zeros(2) })
   await cp(join(referenceModel('sd1-tiny'), 'vae'), join(folder, 'vae'), { recursive: true })
   await writeSafetensors(join(folder, 'lora.safetensors'), loraPair('lora_unet_down'))
+  await cp(join(REFERENCE, 'ip-adapters', 'sd1-plain.safetensors'), join(folder, 'ipAdapter.safetensors'))
+  await cp(join(REFERENCE, 'ip-adapters', 'image_encoder'), join(folder, 'image_encoder'), { recursive: true })
   const { models, broken } = await openRegistry([folder])
   t.same(
     models.map(({ type }) => type),

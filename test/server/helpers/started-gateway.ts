@@ -136,6 +136,8 @@ const models = [
   spec('local:refiner@1', { family: 'sdxlRefiner' }),
   spec('local:lora@1', { type: ModelType.lora }),
   spec('local:vae@1', { type: ModelType.vae }),
+  spec('local:adapter@1', { type: ModelType.ipAdapter, family: 'sd1' }),
+  spec('local:xladapter@1', { type: ModelType.ipAdapter, family: 'sdxl' }),
   spec('local:checked@1', { safetyChecker: 'local:checker@1' }),
   spec('local:star@1', { type: ModelType.embedding }),
   spec('local:edges@1', { type: ModelType.controlNet }),
