@@ -141,9 +141,9 @@ export class Generation {
     this.#pipeline = this.#refiner
     this.#refiner = undefined
     this.#isHandedOver = true
-    // What was loaded for the model does not fit the refiner; the VAE and the safety checker are the picture's.
-    const { vae, safetyChecker } = this.#parts
-    this.#parts = { ...(vae && { vae }), ...(safetyChecker && { safetyChecker }) }
+    // What was loaded for the model's networks does not fit the refiner's; the rest is the picture's and the prompts'.
+    const { vae, safetyChecker, embeddings } = this.#parts
+    this.#parts = { ...(vae && { vae }), ...(safetyChecker && { safetyChecker }), ...(embeddings && { embeddings }) }
   }
 
   /** The latents are decoded, and the picture waits to be checked. */
