@@ -7,8 +7,8 @@ import type { ModelRegistry } from '../../engine/index.ts'
 import { packageRoot } from '../../server/cli/package-root.ts'
 import type { BenchContext } from '../bench-context.ts'
 import { SkippedError } from '../bench-context.ts'
-import { makeLoras } from '../model-maker/make-loras.ts'
 import { makeModel } from '../model-maker/make-model.ts'
+import { makeParts } from '../model-maker/make-parts.ts'
 import type { PublishedSize } from '../model-maker/make-model.ts'
 import type { WeightFill } from '../model-maker/random-weights.ts'
 
@@ -36,7 +36,7 @@ const made: Readonly<Record<string, MadeModel>> = {
   'sd21-fp16': { size: 'sd21', fill: 'fp16', diskGiB: 2.5, memoryGiB: 7 },
 }
 
-/** LoRAs of random weights that `bundled-loras` offers beside the bundled model: `local:lora-1@1` and so on. */
+/** LoRAs of random weights that `bundled-parts` offers beside the bundled model. */
 const loraCount = 8
 const loraRank = 8
 
@@ -53,8 +53,8 @@ async function placesOf(name: string, onMaking: (what: string) => void): Promise
   const bundled = join(packageRoot(), 'models')
   if (name === 'bundled') return [bundled]
   const folder = join(packageRoot(), 'bench/models', name)
-  if (name === 'bundled-loras') {
-    await makeOnce(folder, 0.1, onMaking, () => makeLoras(folder, join(bundled, 'latentd-tiny'), loraCount, loraRank))
+  if (name === 'bundled-parts') {
+    await makeOnce(folder, 0.1, onMaking, () => makeParts(folder, join(bundled, 'latentd-tiny'), loraCount, loraRank))
     return [bundled, folder]
   }
   const wanted = Object.hasOwn(made, name) ? made[name] : undefined

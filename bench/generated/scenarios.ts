@@ -152,7 +152,7 @@ export interface EngineSteps {
    */
   readonly minRatio?: number
   /**
-   * `bundled`, `bundled-loras` (with eight LoRAs of random weights, `local:lora-1@1` and so on), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
+   * `bundled`, `bundled-parts` (with eight LoRAs and a ControlNet of random weights, `local:lora-1@1` and so on, `local:control@1`), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
    */
   readonly model: string
   /**
@@ -198,7 +198,7 @@ export interface EngineOpening {
    */
   readonly limitSeconds: number
   /**
-   * `bundled`, `bundled-loras` (with eight LoRAs of random weights, `local:lora-1@1` and so on), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
+   * `bundled`, `bundled-parts` (with eight LoRAs and a ControlNet of random weights, `local:lora-1@1` and so on, `local:control@1`), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
    */
   readonly model: string
   /**
@@ -229,7 +229,7 @@ export interface EngineProfile {
    */
   readonly limitSeconds: number
   /**
-   * `bundled`, `bundled-loras` (with eight LoRAs of random weights, `local:lora-1@1` and so on), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
+   * `bundled`, `bundled-parts` (with eight LoRAs and a ControlNet of random weights, `local:lora-1@1` and so on, `local:control@1`), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
    */
   readonly model: string
   /**
@@ -276,7 +276,7 @@ export interface ServerLoad {
    */
   readonly maxPingP99Ms?: number
   /**
-   * `bundled`, `bundled-loras` (with eight LoRAs of random weights, `local:lora-1@1` and so on), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
+   * `bundled`, `bundled-parts` (with eight LoRAs and a ControlNet of random weights, `local:lora-1@1` and so on, `local:control@1`), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
    */
   readonly model: string
   /**
@@ -345,7 +345,7 @@ export interface ServerMix {
    */
   readonly minRatio?: number
   /**
-   * `bundled`, `bundled-loras` (with eight LoRAs of random weights, `local:lora-1@1` and so on), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
+   * `bundled`, `bundled-parts` (with eight LoRAs and a ControlNet of random weights, `local:lora-1@1` and so on, `local:control@1`), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
    */
   readonly model: string
   /**
@@ -418,7 +418,7 @@ export interface ServerFairness {
    */
   readonly maxRatio?: number
   /**
-   * `bundled`, `bundled-loras` (with eight LoRAs of random weights, `local:lora-1@1` and so on), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
+   * `bundled`, `bundled-parts` (with eight LoRAs and a ControlNet of random weights, `local:lora-1@1` and so on, `local:control@1`), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
    */
   readonly model: string
   /**
@@ -471,7 +471,7 @@ export interface Peers {
    */
   readonly limitSeconds: number
   /**
-   * `bundled`, `bundled-loras` (with eight LoRAs of random weights, `local:lora-1@1` and so on), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
+   * `bundled`, `bundled-parts` (with eight LoRAs and a ControlNet of random weights, `local:lora-1@1` and so on, `local:control@1`), a model of random weights in a published size (`sd15`, `sd21`; with `-fp16` in half precision), or a models folder, whose first checkpoint is taken.
    */
   readonly model: string
   /**

@@ -1,4 +1,5 @@
 import { buildClipText } from '../../engine/architectures/clip-text.ts'
+import { buildControlNet } from '../../engine/architectures/control-net.ts'
 import { buildUnet } from '../../engine/architectures/unet.ts'
 import { buildVaeDecoder } from '../../engine/architectures/vae-decoder.ts'
 import { buildVaeEncoder } from '../../engine/architectures/vae-encoder.ts'
@@ -17,6 +18,11 @@ export function networkShapes(configs: { readonly text_encoder: ComponentConfig;
     unet: recorded(source => buildUnet(configs.unet, source, 'cpu')),
     vae: recorded(source => [buildVaeEncoder(configs.vae, source, 'cpu'), buildVaeDecoder(configs.vae, source, 'cpu')]),
   }
+}
+
+/** The tensors of a ControlNet. */
+export function controlNetShapes(config: ComponentConfig): Shapes {
+  return recorded(source => buildControlNet(config, source, 'cpu'))
 }
 
 function recorded(build: (source: WeightSource) => unknown): Shapes {
