@@ -39,13 +39,18 @@ function decode(memory: WorkMemory, file: EncodedImage, field: string, { width, 
   const isMask = field === 'mask'
   // A ControlNet's guide image is of the picture that comes, canvas and all; most are drawn on black.
   const isControl = field.startsWith('controlNets')
-  const isStretched = isControl || (!outpainting && !field.startsWith('ipAdapters'))
+  const isStretched = isControl || (!outpainting && isOfTheScene(field))
   const options: DecodeOptions = { background: isMask || isControl ? 'black' : 'white', ...(isStretched && { target: { width, height } }) }
   return memory.once(file, `pixels ${JSON.stringify(options)}`, async () => {
     const image = await named(field, decodeImage(file, options))
     const sized = isStretched ? resizeImage(image, width, height) : image
     return isMask ? greyMask(sized) : sized
   })
+}
+
+/** Whether a picture shows what the finished one does, place by place; an IP-Adapter's is only looked at. */
+function isOfTheScene(field: string): boolean {
+  return !field.startsWith('ipAdapters')
 }
 
 async function named(field: string, image: Promise<RgbImage>): Promise<RgbImage> {
@@ -63,8 +68,10 @@ async function repaint(memory: WorkMemory, request: DecodedRequest, initImage: R
   const whole = { left: 0, top: 0, width, height }
   const region = (maskMargin === undefined ? undefined : maskRegion(mask, maskMargin)) ?? whole
   const { width: regionWidth, height: regionHeight } = region
-  const zoom = (image: RgbImage): Promise<RgbImage> =>
-    memory.once(image, `region ${JSON.stringify(region)}`, async () => resizeImage(cropImage(image, region), width, height))
+  const zoom = async (image: RgbImage, field: string): Promise<RgbImage> => {
+    if (!isOfTheScene(field)) return image
+    return memory.once(image, `region ${JSON.stringify(region)}`, async () => resizeImage(cropImage(image, region), width, height))
+  }
   return {
     request: region === whole ? request : await mapImages(request, zoom),
     finish: (image) => pasteImage(initImage, resizeImage(image, regionWidth, regionHeight), mask, region),

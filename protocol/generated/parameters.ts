@@ -99,6 +99,119 @@ export const parameterTables = {
         "maximum": 2048,
         "multipleOf": 64
       },
+      "seedImage": {
+        "type": "string",
+        "expected": "the UUID of a picture, a URL, a data URI or base64",
+        "isAbsentWhenEmpty": true
+      },
+      "strength": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1
+      },
+      "maskImage": {
+        "type": "string",
+        "expected": "the UUID of a picture, a URL, a data URI or base64",
+        "isAbsentWhenEmpty": true
+      },
+      "maskMargin": {
+        "type": "integer",
+        "minimum": 32,
+        "maximum": 128
+      },
+      "outpaint": {
+        "type": "object",
+        "parameters": {
+          "top": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 1984,
+            "multipleOf": 64,
+            "default": 0
+          },
+          "right": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 1984,
+            "multipleOf": 64,
+            "default": 0
+          },
+          "bottom": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 1984,
+            "multipleOf": 64,
+            "default": 0
+          },
+          "left": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 1984,
+            "multipleOf": 64,
+            "default": 0
+          },
+          "blur": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 32,
+            "default": 0
+          }
+        }
+      },
+      "outpainting": {
+        "type": "object",
+        "parameters": {
+          "top": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 1984,
+            "multipleOf": 64,
+            "default": 0
+          },
+          "right": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 1984,
+            "multipleOf": 64,
+            "default": 0
+          },
+          "bottom": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 1984,
+            "multipleOf": 64,
+            "default": 0
+          },
+          "left": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 1984,
+            "multipleOf": 64,
+            "default": 0
+          },
+          "blur": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 32,
+            "default": 0
+          }
+        }
+      },
+      "inputs": {
+        "type": "object",
+        "parameters": {
+          "seedImage": {
+            "type": "string",
+            "expected": "the UUID of a picture, a URL, a data URI or base64",
+            "isAbsentWhenEmpty": true
+          },
+          "maskImage": {
+            "type": "string",
+            "expected": "the UUID of a picture, a URL, a data URI or base64",
+            "isAbsentWhenEmpty": true
+          }
+        }
+      },
       "steps": {
         "type": "integer",
         "minimum": 1,
@@ -317,16 +430,13 @@ export const parameterTables = {
       }
     },
     "unsupported": [
-      "seedImage",
-      "maskImage",
-      "maskMargin",
-      "strength",
-      "outpainting",
-      "outpaint",
       "lycoris",
       "webhookURL",
       "safety.mode",
-      "inputs",
+      "inputs.image",
+      "inputs.images",
+      "inputs.mask",
+      "inputs.referenceImages",
       "referenceImages",
       "acceleratorOptions",
       "acceleration",

@@ -74,6 +74,85 @@ export interface ImageInferenceRequest {
    */
   readonly height?: number
   /**
+   * Picture to begin with, stretched to `width` and `height`. See *Pictures that a task names*.
+   */
+  readonly seedImage?: string
+  /**
+   * How much of `seedImage` is given up: steps x strength, rounded down, are made. Without one the result is `seedImage` as the VAE gives it back.
+   */
+  readonly strength?: number
+  /**
+   * Which part of `seedImage` is repainted: white is, black stays byte for byte, grey is blended. Stretched to `width` and `height`; transparent counts as black.
+   */
+  readonly maskImage?: string
+  /**
+   * Zooms into the mask: the part of the picture around it, with this many pixels more on each side, is computed at `width` x `height` and pasted back.
+   */
+  readonly maskMargin?: number
+  /**
+   * Paints around `seedImage`: how far it is extended on each side. `width` and `height` have to be given, and to be those of `seedImage` and the extensions together.
+   */
+  readonly outpaint?: {
+    /**
+     * Pixels above the picture.
+     */
+    readonly top: number
+    /**
+     * Pixels to its right.
+     */
+    readonly right: number
+    /**
+     * Pixels below it.
+     */
+    readonly bottom: number
+    /**
+     * Pixels to its left.
+     */
+    readonly left: number
+    /**
+     * Pixels inside `seedImage` over which it fades into what is painted around it.
+     */
+    readonly blur: number
+  }
+  /**
+   * The same as `outpaint`; one of the two.
+   */
+  readonly outpainting?: {
+    /**
+     * Pixels above the picture.
+     */
+    readonly top: number
+    /**
+     * Pixels to its right.
+     */
+    readonly right: number
+    /**
+     * Pixels below it.
+     */
+    readonly bottom: number
+    /**
+     * Pixels to its left.
+     */
+    readonly left: number
+    /**
+     * Pixels inside `seedImage` over which it fades into what is painted around it.
+     */
+    readonly blur: number
+  }
+  /**
+   * Pictures, as newer clients group them.
+   */
+  readonly inputs?: {
+    /**
+     * The same as `seedImage`; one of the two.
+     */
+    readonly seedImage?: string
+    /**
+     * The same as `maskImage`; one of the two.
+     */
+    readonly maskImage?: string
+  }
+  /**
    * Denoising iterations.
    */
   readonly steps?: number

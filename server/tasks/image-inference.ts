@@ -10,6 +10,7 @@ import { findModel } from './find-model.ts'
 import type { ImageInput } from './image-input.ts'
 import { imageUuidOf } from './image-uuid.ts'
 import { planControlNets } from './plan-control-nets.ts'
+import { planImages } from './plan-images.ts'
 import { planIpAdapters } from './plan-ip-adapters.ts'
 import { planLoras } from './plan-loras.ts'
 import { parameterError } from './parameter-error.ts'
@@ -72,6 +73,8 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
   const hasControlNets = (task.controlNet ?? []).length > 0
   const ipAdapters = planIpAdapters(task.ipAdapters ?? [], { models: context.models, checkpoint: model, baseUrl: origin.baseUrl, hasControlNets })
   if (isRefusal(ipAdapters)) return refuse(ipAdapters)
+  const images = planImages(task, origin.baseUrl)
+  if (isRefusal(images)) return refuse(images)
   const uncheckable = refuseContentCheck(task, model)
   if (uncheckable) return refuse(uncheckable)
   const embeddings = findEmbeddings(task.embeddings ?? [], context.models)
@@ -114,6 +117,7 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
       width, height, totalSteps, noiseScheduler,
       guidanceScale: task.CFGScale ?? model.defaults.CFGScale ?? fallbacks.CFGScale,
       clipSkip: task.clipSkip,
+      ...images,
       ...(asksForContentCheck(task) && { checkContent: true }),
       ...(controlNets.length > 0 && { controlNets }),
     },

@@ -14,6 +14,11 @@ const wireParameters = {
   refiner: { parameter: 'refiner', code: 'invalidRefiner' },
   clipSkip: { parameter: 'clipSkip', code: 'invalidClipSkip' },
   checkContent: { parameter: 'checkNSFW', code: 'invalidCheckNSFW' },
+  initImage: { parameter: 'seedImage', code: 'invalidSeedImage' },
+  strength: { parameter: 'strength', code: 'invalidStrength' },
+  mask: { parameter: 'maskImage', code: 'invalidMaskImage' },
+  maskMargin: { parameter: 'maskMargin', code: 'invalidMaskMargin' },
+  outpainting: { parameter: 'outpaint', code: 'invalidOutpaint' },
   seed: { parameter: 'seed', code: 'invalidSeed' },
 } as const satisfies Readonly<Record<string, WireParameter>>
 

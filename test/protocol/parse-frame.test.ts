@@ -86,15 +86,14 @@ t.test('lengths count code points, and an empty negative prompt is none', async 
 
 t.test('a known parameter without a function is refused by name unless it asks for nothing', async t => {
   const asking: readonly [object, string][] = [
-    [{ seedImage: 'http://x' }, 'seedImage'], [{ strength: 0.5 }, 'strength'], [{ lycoris: [{ model: 'a:b@c' }] }, 'lycoris'],
-    [{ safety: { checkContent: true, mode: 'fast' } }, 'safety.mode'], [{ inputs: { seedImage: 'u' } }, 'inputs.seedImage'],
-    [{ webhookURL: 'http://x' }, 'webhookURL'], [{ outpaint: { top: 64 } }, 'outpaint.top'],
-    [{ outpainting: { top: 64 } }, 'outpainting.top'], [{ hiresFix: true }, 'hiresFix'], [{ acceleratorOptions: { teaCache: true } }, 'acceleratorOptions.teaCache'],
+    [{ lycoris: [{ model: 'a:b@c' }] }, 'lycoris'],
+    [{ safety: { checkContent: true, mode: 'fast' } }, 'safety.mode'], [{ inputs: { seedImage: 'u', images: ['u'] } }, 'inputs.images'],
+    [{ webhookURL: 'http://x' }, 'webhookURL'], [{ hiresFix: true }, 'hiresFix'], [{ acceleratorOptions: { teaCache: true } }, 'acceleratorOptions.teaCache'],
     [{ lycoris: [{ model: 'c:d@1', weight: null }] }, 'lycoris'],
   ]
   for (const [extra, parameter] of asking) t.match(errorOf(extra), { code: 'unsupportedParameter', parameter, taskUUID: 'a-task' })
-  const empty = { seedImage: null, strength: 0, lycoris: [], checkNSFW: false, safety: { checkContent: false }, inputs: {}, promptWeighting: '', outpaint: { top: 0 }, controlNet: [{ model: null }] }
-  t.same(requestOf(empty), { ...requestOf({}), safety: { checkContent: false } })
+  const empty = { seedImage: null, lycoris: [], checkNSFW: false, safety: { checkContent: false }, inputs: { images: [] }, promptWeighting: '', controlNet: [{ model: null }] }
+  t.same(requestOf(empty), { ...requestOf({}), inputs: {}, safety: { checkContent: false } })
 })
 
 t.test('an unknown parameter is ignored, or refused where the server is strict', async t => {

@@ -134,17 +134,6 @@ t.test('I13 the outputFormat is taken in any case', async t => {
   }
 })
 
-t.test('I14 I15 parameters that do not work yet are refused by name in both spellings', async t => {
-  t.match(await refusal({ outpaint: { top: 64 } }), { code: 'unsupportedParameter', parameter: 'outpaint.top' })
-  t.match(await refusal({ outpainting: { top: 64 } }), { code: 'unsupportedParameter', parameter: 'outpainting.top' })
-  for (const value of ['4f1c1d7e-0000-4000-8000-000000000000', 'https://example.com/a.png', 'data:image/png;base64,aGk=', 'aGk=']) {
-    for (const name of ['seedImage', 'maskImage']) {
-      t.match(await refusal({ [name]: value }), { code: 'unsupportedParameter', parameter: name })
-      t.match(await refusal({ inputs: { [name]: value } }), { code: 'unsupportedParameter', parameter: `inputs.${name}` })
-    }
-  }
-})
-
 t.test('I16 null is the same as absence', async t => {
   const nothing = ['negativePrompt', 'steps', 'scheduler', 'seed', 'CFGScale', 'clipSkip', 'numberResults', 'outputType', 'outputFormat', 'outputQuality', 'deliveryMethod', 'ttl', 'includeCost', 'controlNet', 'lora', 'vae', 'seedImage', 'checkNSFW']
   const items = await results(Object.fromEntries(nothing.map(name => [name, null])))
