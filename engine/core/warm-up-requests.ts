@@ -1,14 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import type { ModelSpec } from '../models/model-spec.ts'
-import type { DecodedRequest } from './generation-request.ts'
+import type { DecodedRequest, RgbImage } from './generation-request.ts'
 
 /**
  * One step at the model's usual size over this many UNet rows, two for each picture with guidance: they run each network
- * once in the shape that requests will have.
+ * once in the shape that requests will have. The first begins with a picture, for the VAE's encoder.
  */
 export function warmUpRequests(spec: ModelSpec, rows: number): readonly DecodedRequest[] {
   const guided = Array.from({ length: Math.floor(rows / 2) }, () => warmUpRequest(spec, 7.5))
-  return rows % 2 === 0 ? guided : [...guided, warmUpRequest(spec, 1)]
+  const [first, ...more] = rows % 2 === 0 ? guided : [...guided, warmUpRequest(spec, 1)]
+  return first === undefined ? [] : [{ ...first, initImage: blackImage(first), strength: 1 }, ...more]
+}
+
+function blackImage({ width, height }: DecodedRequest): RgbImage {
+  return { width, height, data: new Uint8Array(width * height * 3) }
 }
 
 function warmUpRequest({ air, defaults }: ModelSpec, guidanceScale: number): DecodedRequest {

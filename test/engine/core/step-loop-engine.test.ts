@@ -266,7 +266,7 @@ await t.test('warming up runs each network of the model once', async (t) => {
   const { engine, runs } = fakeEngine()
   await engine.warmUp('fake:1@1')
   await engine.stop()
-  t.same(runs.map((run) => run.stage), ['encodePrompt', 'denoise', 'decode'])
+  t.same(runs.map((run) => run.stage), ['encodeImage', 'encodePrompt', 'denoise', 'decode'])
 })
 
 await t.test('stopping cancels what is inside, releases the models and can be repeated', async (t) => {

@@ -7,7 +7,7 @@ const rowsOf = (runs: ReturnType<typeof fakeEngine>['runs'], stage: string) =>
 await t.test('a warm-up runs each network once, as one picture with guidance does', async (t) => {
   const { engine, runs } = fakeEngine()
   await engine.warmUp('local:a@1')
-  t.same(runs.map(({ stage, rows }) => [stage, rows]), [['encodePrompt', 1], ['denoise', 2], ['decode', 1]])
+  t.same(runs.map(({ stage, rows }) => [stage, rows]), [['encodeImage', 1], ['encodePrompt', 1], ['denoise', 2], ['decode', 1]])
   await engine.stop()
 })
 
