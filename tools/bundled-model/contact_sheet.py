@@ -53,10 +53,10 @@ def main():
     if not prompts:
         scenes = [sample_scene(random, Mix(), held_out=True) for _ in range(options.count)]
         prompts = [caption(scene, random, full=True).text for scene in scenes]
-    more = {"negativePrompt": options.negative} if options.negative else {}
+    negatives = [options.negative] * len(prompts) if options.negative else None
     with PictureServer(options.model) as server:
         start = time.time()
-        pictures = server.pictures(prompts, options.seed, width=options.width, height=options.height, **more)
+        pictures = server.pictures(prompts, options.seed, negatives, width=options.width, height=options.height)
         print(f"{(time.time() - start) / len(pictures):.2f} s a picture")
     layout = {"columns": 4, "cell": 196, "letters": 12} if options.readme else {"columns": min(8, len(prompts))}
     sheet(pictures, prompts, **layout).save(options.to, quality=74 if options.to.endswith(".jpg") else None)

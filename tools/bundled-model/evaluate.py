@@ -1,11 +1,13 @@
 """Measure a model's folder: held-out combinations, pictures by the project's own server, judged by the detector.
 
     python evaluate.py --model ../../models/latentd-tiny --count 500
+    python evaluate.py --model ../../models/latentd-tiny --negatives --count 100
     python evaluate.py --reconstructions --count 500      # the autoencoder's gate: drawings through it and back
 """
 
 import argparse
 import math
+from dataclasses import replace
 
 import torch
 
@@ -15,7 +17,7 @@ from server_pictures import PictureServer
 from train_detector import load_detector, read
 from world.captions import caption
 from world.draw import draw
-from world.scene import COUNTS, PAIRS, SINGLE, Mix, sample_scene
+from world.scene import COUNTS, DETAILS, PAIRS, SINGLE, Mix, sample_scene
 
 GROUPS = {"one object": SINGLE, "two to four of the same": COUNTS, "two different objects": PAIRS}
 ATTRIBUTES = ("layout", "kind", "colour", "background", "detail", "style", "well-formed")
@@ -69,6 +71,24 @@ def measure(options, detector, random):
     print_table(rows)
 
 
+def negatives(options, detector, random):
+    """Captions that leave the background's detail open, without and with a negative prompt that names it."""
+    wanted = []
+    while len(wanted) < options.count:
+        scene = replace(sample_scene(random, Mix(), held_out=True, layouts=SINGLE), detail=False)
+        said = caption(scene, random, full=True)
+        if scene.background in DETAILS and "detail" in said.unsaid and DETAILS[scene.background] != scene.objects[0][0]:
+            wanted.append((scene, said.text))
+    scenes = [scene for scene, _ in wanted]
+    prompts, details = [text for _, text in wanted], [DETAILS[scene.background] for scene in scenes]
+    with PictureServer(options.model) as server:
+        pictures = {name: server.pictures(prompts, FIRST_SEED, named, steps=options.steps, CFGScale=options.guidance)
+                    for name, named in (("without", None), ("with", details))}
+    for name, made in pictures.items():
+        gone = judge(detector, made, scenes)["detail"].float().mean().item()
+        print(f"{name} the negative prompt, {len(made)} pictures: no such detail in {100 * gone:.1f} %")
+
+
 def reconstructions(options, detector, random):
     """Held-out drawings, and the same through the autoencoder."""
     vae = load_vae()
@@ -90,13 +110,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", help="a folder in diffusers layout")
     parser.add_argument("--reconstructions", action="store_true")
+    parser.add_argument("--negatives", action="store_true", help="what a negative prompt does to clouds, stars, waves, sun")
     parser.add_argument("--count", type=int, default=500, help="pictures in all")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--guidance", type=float, default=GUIDANCE)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--height", type=int, default=256)
     options = parser.parse_args()
-    run = reconstructions if options.reconstructions else measure
+    run = reconstructions if options.reconstructions else negatives if options.negatives else measure
     run(options, load_detector(), seed_all(91))
 
 

@@ -75,7 +75,11 @@ class PictureServer:
         data = base64.b64decode(answer["data"][0]["imageBase64Data"])
         return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
-    def pictures(self, prompts, first_seed, **parameters):
+    def pictures(self, prompts, first_seed, negatives=None, **parameters):
         """One picture a prompt, in order; picture i has the seed first_seed + i. Several are under way at once."""
+        def one(i):
+            more = {"negativePrompt": negatives[i]} if negatives else {}
+            return self.picture(prompts[i], first_seed + i, **more, **parameters)
+
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(lambda job: self.picture(job[1], first_seed + job[0], **parameters), enumerate(prompts)))
+            return list(pool.map(one, range(len(prompts))))

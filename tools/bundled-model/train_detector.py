@@ -184,7 +184,7 @@ def train(rank, world, options):
         loss = loss_of(model, *drawn.batch())
         loss.backward()
         average_gradients(list(model.parameters()), world)
-        optimizer.step(warm_then_cool(share, step, 50))
+        optimizer.step(options.rate * warm_then_cool(share, step, 50, cool_from=0.4))
         ema.update()
         step += 1
         if rank == 0 and step % 50 == 0:
@@ -228,6 +228,7 @@ def main(arguments=None):
     parser.add_argument("--minutes", type=float, default=8)
     parser.add_argument("--batch", type=int, default=64, help="pictures a process, a quarter of them new")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--rate", type=float, default=1.0, help="factor of the learning rates; 0.4 with --resume")
     parser.add_argument("--resume", action="store_true")
     options = parser.parse_args(arguments)
     launch(train, options.processes, options)
