@@ -174,12 +174,12 @@ def train(rank, world, options):
     seed_all(61, rank)
     drawn = Drawn(options.batch, rank)
     model = Detector().to(device())
-    broadcast_from_first(model, world)
-    optimizer, ema = Pair(model, 0.01, 1e-3), Ema(model, 150)
-    clock, step = Clock(options.minutes, world), 0
     state = load("detector.pt", missing_ok=True) if options.resume else None
     if state:
         model.load_state_dict(state)
+    broadcast_from_first(model, world)
+    optimizer, ema = Pair(model, 0.01, 1e-3), Ema(model, 150)
+    clock, step = Clock(options.minutes, world), 0
     while (share := clock.share()) < 1:
         loss = loss_of(model, *drawn.batch())
         loss.backward()

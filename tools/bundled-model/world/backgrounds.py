@@ -60,8 +60,10 @@ def _sea(pen, waves, random, width, height):
 
 
 def _sunset(pen, sun, random, width, height):
+    """The sun lights the whole horizon, so that it shows behind objects too."""
     x, horizon, unit = random.uniform(0.15, 0.85), random.uniform(0.76, 0.82), min(width, height)
     if sun:
+        pen.rectangle((0, (horizon - 0.07) * height, width, horizon * height), fill=(255, 228, 160))
         _oval(pen, x * width, horizon * height, 0.15 * unit, 0.15 * unit, (255, 238, 176))
     pen.rectangle((0, horizon * height, width, height), fill=(122, 60, 92))
 

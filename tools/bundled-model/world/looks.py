@@ -6,7 +6,7 @@ A painter takes the picture, the object's parts (role, points in pixels), its co
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from .palette import INK, role_colour, shade
+from .palette import INK, PALE_INK, role_colour, shade
 
 
 def _fill(pen, parts, colour):
@@ -31,7 +31,7 @@ def _outline(pen, points, ink, width):
 def _draw_outlined(picture, parts, colour, size):
     pen = ImageDraw.Draw(picture)
     width = max(1, round(size * 0.026))
-    ink = (96, 92, 104) if sum(colour) < 150 else INK
+    ink = PALE_INK if sum(colour) < 150 else INK
     for role, points in parts:
         if role in ("main", "dark", "light", "pale"):
             _outline(pen, points, ink, width)

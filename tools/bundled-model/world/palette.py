@@ -15,6 +15,8 @@ COLOURS = {
 COLOUR_NAMES = tuple(COLOURS)
 
 INK = (24, 22, 30)
+# Outlines of dark objects, which would not show in ink.
+PALE_INK = (172, 168, 182)
 FIXED_ROLES = {
     "ink": INK,
     "pale": (250, 246, 232),
