@@ -121,7 +121,7 @@ t.test('F14 a frame of 32 MiB is read', async t => {
   const text = empty.replace('"seedImage":""', `"seedImage":"${'A'.repeat(32 * 2 ** 20 - empty.length)}"`)
   t.equal(text.length, 32 * 2 ** 20)
   client.socket.send(text)
-  t.match((await client.next()).errors?.[0], { code: 'unsupportedParameter', parameter: 'seedImage', taskUUID: task.taskUUID })
+  t.match((await client.next()).errors?.[0], { code: 'invalidSeedImage', parameter: 'seedImage', message: /at most 1048576 bytes/, taskUUID: task.taskUUID })
   await client.close()
 })
 
