@@ -13,16 +13,18 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader, Dataset
 
-from common import as_floats, autocast, device, launch, load, save, seed_all, work_path
+from common import as_floats, autocast, device, load, save, seed_all, work_path
 from train_text_encoder import LENGTH, load_tokenizer, token_ids
 from train_vae import build_vae
 from world.captions import caption
 from world.draw import draw
 from world.scene import SIZES, Mix, sample_scene
 
-SHARD = 1000
+SHARD, CHUNK = 1000, 100
 CAPTIONS = 3
+BATCH_PIXELS = 50 * 256 * 256
 
 
 def mirrored(scene):
@@ -39,9 +41,11 @@ def load_vae():
 
 @torch.no_grad()
 def latents_of(vae, pictures):
-    """Mean latents of uint8 pictures."""
+    """Mean latents of uint8 pictures, a few at a time."""
     with autocast():
-        return vae.encode(as_floats(torch.from_numpy(np.stack(pictures)))).latent_dist.mean.half().cpu()
+        parts = [vae.encode(as_floats(part)).latent_dist.mean.half().cpu()
+                 for part in pictures.split(max(1, BATCH_PIXELS // (pictures.shape[1] * pictures.shape[2])))]
+    return torch.cat(parts)
 
 
 def size_of(shard, native_only):
@@ -51,25 +55,44 @@ def size_of(shard, native_only):
     return randoms.Random(shard).choices(list(SIZES), SIZES.values())[0]
 
 
-def cache(rank, world, options):
-    vae, tokenizer = load_vae(), load_tokenizer()
-    mix = Mix(counts=options.counts, pairs=options.pairs)
-    for shard in range(options.first + rank, options.first + options.shards, world):
-        width, height = size_of(shard, options.native_only)
-        name = f"latents-{options.set}-{width}x{height}-{shard:04d}.pt"
-        if os.path.exists(work_path(name)):
-            continue
-        random = seed_all(31 + shard, 7)
-        batch = max(4, 50 * 256 * 256 // (width * height))
-        latents, ids = [], []
-        for start in range(0, SHARD, batch):
-            scenes = [sample_scene(random, mix) for _ in range(min(batch, SHARD - start))]
-            latents.append(latents_of(vae, [draw(s, random, None, width, height) for s in scenes]))
-            texts = [caption(s, random).text for scene in scenes for s in (scene, mirrored(scene))
-                     for _ in range(CAPTIONS)]
-            ids.append(token_ids(tokenizer, texts).view(len(scenes), 2, CAPTIONS, LENGTH))
-        save({"latents": torch.cat(latents), "ids": torch.cat(ids)}, name)
-        print(name, f"std {torch.cat(latents).float().std():.3f}", flush=True)
+class Drawings(Dataset):
+    """Chunks of the shards that are not there yet, drawn where they are asked for: pictures and token ids."""
+
+    def __init__(self, options):
+        self.options, self.tokenizer = options, load_tokenizer()
+        self.mix = Mix(counts=options.counts, pairs=options.pairs)
+        self.chunks = [(shard, start, min(CHUNK, SHARD - start))
+                       for shard in range(options.first, options.first + options.shards)
+                       if not os.path.exists(work_path(self.name(shard))) for start in range(0, SHARD, CHUNK)]
+
+    def name(self, shard):
+        """The file of a shard."""
+        return "latents-{}-{}x{}-{:04d}.pt".format(self.options.set, *size_of(shard, self.options.native_only), shard)
+
+    def __len__(self):
+        return len(self.chunks)
+
+    def __getitem__(self, i):
+        shard, start, count = self.chunks[i]
+        random = seed_all(31 + shard, start)
+        scenes = [sample_scene(random, self.mix) for _ in range(count)]
+        pictures = [draw(s, random, None, *size_of(shard, self.options.native_only)) for s in scenes]
+        texts = [caption(s, random).text for scene in scenes for s in (scene, mirrored(scene)) for _ in range(CAPTIONS)]
+        return torch.from_numpy(np.stack(pictures)), token_ids(self.tokenizer, texts).view(count, 2, CAPTIONS, LENGTH)
+
+
+def cache(options):
+    """Draw in processes, encode here."""
+    vae, drawings = load_vae(), Drawings(options)
+    latents, ids = [], []
+    for (shard, start, count), (pictures, said) in zip(drawings.chunks, DataLoader(
+            drawings, batch_size=None, num_workers=options.processes, prefetch_factor=4)):
+        latents.append(latents_of(vae, pictures))
+        ids.append(said)
+        if start + count == SHARD:
+            save({"latents": torch.cat(latents), "ids": torch.cat(ids)}, drawings.name(shard))
+            print(drawings.name(shard), f"std {torch.cat(latents).float().std():.3f}", flush=True)
+            latents, ids = [], []
 
 
 def main(arguments=None):
@@ -81,9 +104,8 @@ def main(arguments=None):
     parser.add_argument("--counts", type=float, default=Mix.counts)
     parser.add_argument("--pairs", type=float, default=Mix.pairs)
     parser.add_argument("--native-only", action="store_true", help="256×256 only")
-    parser.add_argument("--processes", type=int, default=2, help="on a GPU too: drawing is the CPUs' work")
-    options = parser.parse_args(arguments)
-    launch(cache, options.processes, options, everywhere=True)
+    parser.add_argument("--processes", type=int, default=1, help="that draw")
+    cache(parser.parse_args(arguments))
 
 
 if __name__ == "__main__":

@@ -34,24 +34,20 @@ def as_floats(pictures):
     return pictures.to(device()).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
-def launch(train, processes, *args, everywhere=False):
+def launch(train, processes, *args):
     """Run train(rank, world, *args) in one-thread processes on a CPU, in this process on a GPU.
 
     Several processes of one thread lose far less to other work on the machine than one with several threads.
-    With everywhere there are several processes on a GPU too, and they do not speak to each other.
     """
-    if processes == 1 or (device().type == "cuda" and not everywhere):
+    torch.backends.cudnn.benchmark = True
+    if processes == 1 or device().type == "cuda":
         train(0, 1, *args)
         return
-    port = None if everywhere else str(29000 + os.getpid() % 9000)
-    mp.spawn(_worker, (processes, port, train, args), nprocs=processes)
+    mp.spawn(_worker, (processes, str(29000 + os.getpid() % 9000), train, args), nprocs=processes)
 
 
 def _worker(rank, world, port, train, args):
     torch.set_num_threads(1)
-    if port is None:
-        train(rank, world, *args)
-        return
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
     dist.init_process_group("gloo", rank=rank, world_size=world)
     train(rank, world, *args)

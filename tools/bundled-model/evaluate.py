@@ -9,6 +9,7 @@ import argparse
 import math
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from cache_latents import latents_of, load_vae
@@ -97,7 +98,7 @@ def reconstructions(options, detector, random):
     decoded = []
     for start in range(0, len(drawn), 16):
         with torch.no_grad():
-            y = vae.decode(latents_of(vae, drawn[start:start + 16]).float().to(device())).sample
+            y = vae.decode(latents_of(vae, torch.from_numpy(np.stack(drawn[start:start + 16]))).float().to(device())).sample
         decoded += list(((y.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy())
     judged = {name: judge(detector, pictures, scenes) for name, pictures in (("drawings", drawn), ("decoded", decoded))}
     both = {name: judged["decoded"][name] | ~judged["drawings"]["everything"] for name in judged["decoded"]}

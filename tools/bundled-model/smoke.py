@@ -28,7 +28,8 @@ def run(folder):
     from diffusers import StableDiffusionPipeline
 
     train_text_encoder.HELD_OUT = train_detector.HELD_OUT = 16
-    cache_latents.SHARD, train_vae.WHITEN_WITH = 8, 16
+    cache_latents.SHARD = cache_latents.CHUNK = 8
+    train_vae.WHITEN_WITH = 16
     small = ["--processes", "1", "--batch", "4"]
     minutes = {name: ["--minutes", str(seconds / 60)] for name, seconds in SECONDS.items()}
     train_vae.main(small + minutes["train_vae"])

@@ -125,6 +125,8 @@ def train(rank, world, options):
     state = load("vae.pt", missing_ok=True) if options.resume else None
     if state:
         model.load_state_dict(state["model"], strict=False)
+    elif options.weights:
+        model.vae.load_state_dict(load(options.weights))
     broadcast_from_first(model, world)
     optimizer, ema = Pair(model, 0.01, 1e-3), Ema(model, 300)
     crops = endless(partial(pictures, count=options.batch, size=128), 11 + options.seed + 100 * rank)
@@ -163,6 +165,7 @@ def main(arguments=None):
     parser.add_argument("--batch", type=int, default=4, help="128×128 crops a process")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--weights", help="start from this autoencoder, e.g. vae-final.pt")
     parser.add_argument("--resume", action="store_true")
     options = parser.parse_args(arguments)
     launch(train, options.processes, options)
