@@ -10,6 +10,8 @@ export const CloseCode = {
   policyViolation: 1008,
   /** The frame is larger than the server accepts. */
   messageTooBig: 1009,
+  /** A defect of the server showed on this connection; come back and resume. */
+  internalError: 1011,
   /** The server stops or restarts; come back and resume. Never 1000 or 1001, which some clients take for their own. */
   serviceRestart: 1012,
   /** Too many messages that are not valid. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { createProgram } from './cli/program.ts'
 import { terminalLogFor } from './log-lines.ts'
+import { DefectError } from './shutdown.ts'
 import { StartError } from './start-error.ts'
 
 // Whoever read the output may leave (`latentd serve | head`); that ends no server.
@@ -12,13 +13,13 @@ const program = createProgram({
   env: process.env,
   print: line => void process.stdout.write(`${line}\n`),
   now: () => new Date(),
-  signals: process,
+  events: process,
   ...(terminalLog && { terminalLog }),
 })
 try {
   await program.parseAsync(process.argv)
 } catch (error) {
-  if (!(error instanceof StartError)) throw error
+  if (!(error instanceof StartError || error instanceof DefectError)) throw error
   process.stderr.write(`latentd: ${error.message}\n`)
   process.exit(1)
 }

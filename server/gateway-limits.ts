@@ -19,6 +19,7 @@ export function gatewayLimits({ sessions, limits }: Pick<Config, 'sessions' | 'l
     maxUnconfirmedFrames: limits.maxWriterFrames,
     replayHoldMs,
     maxTasksPerFrame: limits.maxTasksPerFrame,
+    maxUnderWay: limits.maxTasksPerSession,
     maxBufferedBytes: limits.maxWriterBytes,
     authenticationMs: sessions.authTimeoutSeconds * 1000,
     idleMs: sessions.idleTimeoutSeconds * 1000,

@@ -1,5 +1,5 @@
 import type { TerminalLog } from '../log-lines.ts'
-import type { SignalSource } from '../shutdown.ts'
+import type { ProcessEvents } from '../shutdown.ts'
 
 /** What a command needs of its process. */
 export interface CliContext {
@@ -9,6 +9,6 @@ export interface CliContext {
   readonly now: () => Date
   /** Where a server's log goes when a person reads it; JSON lines on stderr where absent. */
   readonly terminalLog?: TerminalLog
-  /** Where signals to stop come from. */
-  readonly signals: SignalSource
+  /** Where signals to stop come from, and what nobody caught. */
+  readonly events: ProcessEvents
 }

@@ -11,7 +11,7 @@ import { packageVersion } from './package-root.ts'
  * Starts the server, says where it is, and lets it run until it is told to stop.
  * Throws a StartError when it cannot start, or when no worker ever becomes ready.
  */
-export async function serve(config: PlacedConfig, { print, now, signals, terminalLog }: CliContext): Promise<void> {
+export async function serve(config: PlacedConfig, { print, now, events, terminalLog }: CliContext): Promise<void> {
   const firstKey = await makeFirstKey(config, now())
   const server = await startServer(config, terminalLog && { logDestination: terminalLog }).catch(async (error: unknown) => {
     terminalLog?.release()
@@ -19,7 +19,7 @@ export async function serve(config: PlacedConfig, { print, now, signals, termina
     throw error
   })
   let isStopped = false
-  const stopped = stopOnSignal(server, signals, server.log).then(() => { isStopped = true })
+  const stopped = stopOnSignal(server, events, server.log).then(() => { isStopped = true })
   const { host, port, models, broken, devices } = server
   for (const line of formatBanner({ version: packageVersion(), host, port, models, broken, devices, apiKey: firstKey?.apiKey })) print(line)
   terminalLog?.release()

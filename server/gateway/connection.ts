@@ -1,40 +1,16 @@
-import type { Duplex } from 'node:stream'
-import type { RawData, WebSocket } from 'ws'
-import { CloseCode, createError, encodeAuthenticationReply, encodeData, encodeErrors, encodePong, parseFrame } from '../../protocol/index.ts'
-import type { AuthenticationRequest, ErrorBody, ParsedElement, TaskOf } from '../../protocol/index.ts'
-import type { Authenticator, Principal } from '../access/principal.ts'
-import type { Clock } from '../clock.ts'
-import type { Metrics } from '../metrics.ts'
-import type { Hub } from '../sessions/hub.ts'
+import type { RawData } from 'ws'
+import { CloseCode, createError, encodeAuthenticationReply, encodeErrors, encodePong, parseFrame } from '../../protocol/index.ts'
+import type { AuthenticationRequest, ErrorBody, ParsedElement } from '../../protocol/index.ts'
+import type { Principal } from '../access/principal.ts'
 import type { SessionSocket } from '../sessions/session-socket.ts'
 import type { Session } from '../sessions/session.ts'
-import type { TaskDesk } from '../tasks/task-desk.ts'
-import { ConnectionState, nextConnectionStates } from './connection-state.ts'
-import type { ConnectionLimits } from './gateway-options.ts'
 import { refuseRepeats } from '../tasks/refuse-repeats.ts'
-import { rateLimited } from '../tasks/task-errors.ts'
+import type { ConnectionOptions } from './connection-options.ts'
+import { ConnectionState, nextConnectionStates } from './connection-state.ts'
+import { ConnectionTasks } from './connection-tasks.ts'
+import type { TaskClient } from './connection-tasks.ts'
+import { Liveness } from './liveness.ts'
 import { SocketWriter } from './socket-writer.ts'
-
-/** What a connection is made of. */
-export interface ConnectionOptions {
-  readonly socket: WebSocket
-  /** What the socket lies over. */
-  readonly stream: Duplex
-  /** Under which its client reaches the server, for image URLs. */
-  readonly baseUrl: string
-  readonly limits: ConnectionLimits
-  readonly strictParameters: boolean
-  readonly authenticator: Authenticator
-  readonly hub: Hub
-  readonly desk: TaskDesk
-  readonly clock: Clock
-  readonly metrics: Metrics
-  /** Called when a key was wrong. */
-  readonly onWrongKey: () => void
-  /** Called when the client has said who it is. */
-  readonly onReady: () => void
-  readonly onClosed: () => void
-}
 
 /** Frames that make no sense, or tasks before authentication, after which a socket is closed. */
 const maxOffences = 5
@@ -45,57 +21,42 @@ const closeDelayMs = 250
 /**
  * One authenticated socket, or one on its way there: hears frames, answers what can be answered at once, and is the
  * socket that its session writes results to.
+ *
+ * Nothing that goes wrong on it is thrown: a defect ends this connection, and the others go on.
  */
-export class Connection implements SessionSocket {
+export class Connection implements SessionSocket, TaskClient {
   readonly #options: ConnectionOptions
   readonly #writer: SocketWriter
-  readonly #openedAt: number
+  readonly #liveness: Liveness
   #state: ConnectionState = ConnectionState.opened
   #principal: Principal | undefined
   #session: Session | undefined
   #offences = 0
   #strangerOffences = 0
-  #lastMessageAt: number
-  #lastPingAt: number
-  #lastHeardAt: number
   #cancelClose: (() => void) | undefined
-  /** Polls are answered one after another, so that their pictures are not all in memory at once. */
-  #polls: Promise<void> = Promise.resolve()
-  /** Uploads under way. */
-  #uploads = 0
-  /** Aborted when the socket has closed. */
-  readonly #gone = new AbortController()
+  readonly #tasks: ConnectionTasks
 
   constructor(options: ConnectionOptions) {
     this.#options = options
-    const { socket, stream, clock, limits } = options
+    const { socket, stream, clock, limits, desk, baseUrl, metrics } = options
     this.#writer = new SocketWriter({ socket, stream, clock, maxBufferedBytes: limits.maxBufferedBytes })
-    this.#openedAt = this.#lastMessageAt = this.#lastPingAt = this.#lastHeardAt = clock.now()
-    socket.on('message', (data, isBinary) => this.#hear(data, isBinary))
-    socket.on('pong', data => this.#pong(data.toString('latin1')))
+    this.#tasks = new ConnectionTasks({ client: this, desk, baseUrl, metrics, maxUnderWay: limits.maxUnderWay })
+    this.#liveness = new Liveness(limits, () => clock.now())
+    socket.on('message', (data, isBinary) => this.#guard(() => this.#hear(data, isBinary)))
+    socket.on('pong', data => this.#guard(() => this.#pong(data.toString('latin1'))))
     socket.on('ping', () => this.#writer.check())
     // ws closes the socket itself with the fitting code; nothing is left to be done here.
     socket.on('error', () => undefined)
-    socket.on('close', code => this.#closed(code))
+    socket.on('close', code => this.#guard(() => this.#closed(code)))
   }
 
-  get isAuthenticated(): boolean {
-    return this.#state !== ConnectionState.opened
+  get session(): Session | undefined {
+    return this.#session
   }
 
   /** Looks at the clock: authentication deadline, idle time, a peer that does not read or does not answer. */
   tick(): void {
-    const { limits, clock } = this.#options
-    const now = clock.now()
-    if (this.#state === ConnectionState.opened && now - this.#openedAt >= limits.authenticationMs) {
-      return this.close(CloseCode.authenticationTimeout, 'authentication timeout')
-    }
-    if (this.#state === ConnectionState.closed) return
-    const { fullSince } = this.#writer
-    if (fullSince !== undefined && now - fullSince >= limits.stallMs) return this.terminate()
-    if (this.#state !== ConnectionState.ready) return
-    if (now - this.#lastMessageAt >= limits.idleMs && !this.#session?.hasTasks) return this.close(CloseCode.idle, 'idle')
-    this.#heartbeat(now)
+    this.#guard(() => this.#look())
   }
 
   /** Starts the closing handshake; nothing is heard or written any more. */
@@ -111,6 +72,11 @@ export class Connection implements SessionSocket {
     this.#options.socket.terminate()
   }
 
+  failed(error: unknown): void {
+    this.#options.log.error('connectionDefect', { account: this.#session?.account, error })
+    this.close(CloseCode.internalError, 'internal error')
+  }
+
   replaced(): void {
     this.#session = undefined
     this.close(CloseCode.sessionReplaced, 'session replaced')
@@ -122,21 +88,42 @@ export class Connection implements SessionSocket {
 
   write(frame: string): void {
     if (this.#state === ConnectionState.closed) return
-    this.#lastMessageAt = this.#options.clock.now()
+    this.#liveness.message({ isPeers: false })
     this.#options.metrics.framesSent.inc()
     this.#writer.write(frame)
   }
 
   ping(payload: string): void {
-    this.#lastPingAt = this.#options.clock.now()
+    this.#liveness.ping()
     this.#writer.ping(payload)
+  }
+
+  /** Runs what an event or the clock asks for; thrown to those it would end the process. */
+  #guard(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.failed(error)
+    }
+  }
+
+  #look(): void {
+    const { limits, clock } = this.#options
+    if (this.#state === ConnectionState.opened && this.#liveness.isLate) return this.close(CloseCode.authenticationTimeout, 'authentication timeout')
+    if (this.#state === ConnectionState.closed) return
+    const { fullSince } = this.#writer
+    if (fullSince !== undefined && clock.now() - fullSince >= limits.stallMs) return this.terminate()
+    if (this.#state !== ConnectionState.ready) return
+    if (this.#liveness.isIdle && !this.#session?.hasTasks) return this.close(CloseCode.idle, 'idle')
+    if (this.#liveness.isSilent) return this.terminate()
+    if (this.#liveness.isPingDue) this.ping('alive')
   }
 
   #hear(data: RawData, isBinary: boolean): void {
     if (this.#state !== ConnectionState.opened && this.#state !== ConnectionState.ready) return
-    const { metrics, clock, limits, strictParameters } = this.#options
+    const { metrics, limits, strictParameters } = this.#options
     metrics.framesReceived.inc()
-    this.#lastMessageAt = this.#lastHeardAt = clock.now()
+    this.#liveness.message({ isPeers: true })
     if (isBinary) return this.close(CloseCode.unsupportedData, 'text frames only')
     const elements = parseFrame(toText(data), { maxTasksPerFrame: limits.maxTasksPerFrame, strictParameters })
     if (elements.every(isNothing)) this.#offend()
@@ -153,13 +140,11 @@ export class Connection implements SessionSocket {
       case 'ping':
         return this.write(encodePong())
       case 'imageInference':
-        return this.#session ? void this.#submit(task, this.#session) : this.#refuseStranger(task.taskType, task.request.taskUUID)
+        return this.#session ? this.#tasks.submit(task, this.#session) : this.#refuseStranger(task.taskType, task.request.taskUUID)
       case 'imageUpload':
-        return this.#session ? void this.#upload(task, this.#session) : this.#refuseStranger(task.taskType, task.request.taskUUID)
+        return this.#session ? this.#tasks.upload(task, this.#session) : this.#refuseStranger(task.taskType, task.request.taskUUID)
       case 'getResponse':
-        if (!this.#session) return this.#refuseStranger(task.taskType, task.request.taskUUID)
-        this.#polls = this.#polls.then(() => this.#poll(task))
-        return
+        return this.#session ? this.#tasks.poll(task, this.#session) : this.#refuseStranger(task.taskType, task.request.taskUUID)
       default: {
         const never: never = task
         throw new Error(`Unknown task ${JSON.stringify(never)}`)
@@ -193,42 +178,10 @@ export class Connection implements SessionSocket {
     session.attach(this)
   }
 
-  async #submit(task: TaskOf<'imageInference'>, session: Session): Promise<void> {
-    const error = await this.#options.desk.submit(task, session, this.#options.baseUrl)
-    if (error) this.#refuse(error, session)
-  }
-
-  /** The answer goes to this connection alone: a client that lost it uploads again. */
-  async #upload(task: TaskOf<'imageUpload'>, session: Session): Promise<void> {
-    const { desk, baseUrl, limits } = this.#options
-    const { taskType, request: { taskUUID } } = task
-    if (this.#uploads >= limits.maxTasksPerFrame) return this.#refuse(rateLimited({ taskType, taskUUID }, 'too many uploads are under way'), session)
-    this.#uploads++
-    const answer = await desk.upload(task, { account: session.account, baseUrl }, this.#gone.signal).finally(() => { this.#uploads-- })
-    if (this.#state !== ConnectionState.ready) return
-    if (answer.type === 'error') this.#refuse(answer.error, session)
-    else this.write(encodeData(answer.items))
-  }
-
-  async #poll(task: TaskOf<'getResponse'>): Promise<void> {
-    await this.#writer.writable()
-    if (!this.#principal || this.#state !== ConnectionState.ready) return
-    const answer = await this.#options.desk.poll(task, this.#principal.account)
-    if (this.#state !== ConnectionState.ready) return
-    this.write(answer.type === 'data' ? encodeData(answer.items) : encodeErrors([answer.error]))
-  }
-
-  /** An error that a task waits for. The session owes it like a result, so that it survives a lost connection. */
-  #refuse(error: ErrorBody, session: Session): void {
-    this.#options.metrics.taskErrors.inc({ code: error.code })
-    if (session.reject(error)) return
-    if (this.#state === ConnectionState.ready && this.#session === session) this.write(encodeErrors([error]))
-  }
-
   /** An element that is no task. Without a taskUUID its error would fail every call of some clients, so it is sent only while none waits. */
   #refuseElement(error: ErrorBody): void {
     if (error.taskType === 'authentication') return this.#refuseKey(error)
-    if (error.taskUUID !== undefined && this.#session) return this.#refuse(error, this.#session)
+    if (error.taskUUID !== undefined && this.#session) return this.#tasks.refuse(error, this.#session)
     this.#options.metrics.taskErrors.inc({ code: error.code })
     if (!this.#session && error.taskType !== undefined) this.#refuseStranger(error.taskType, error.taskUUID)
     else if (!this.#session?.isOwing) this.write(encodeErrors([error]))
@@ -254,15 +207,8 @@ export class Connection implements SessionSocket {
     this.#cancelClose = this.#options.clock.after(closeDelayMs, () => this.close(CloseCode.unauthorized, 'unauthorized'))
   }
 
-  #heartbeat(now: number): void {
-    const { pingIntervalMs, stallMs } = this.#options.limits
-    const isAnswered = this.#lastHeardAt >= this.#lastPingAt
-    if (!isAnswered && now - this.#lastPingAt >= stallMs) return this.terminate()
-    if (isAnswered && now - this.#lastPingAt >= pingIntervalMs) this.ping('alive')
-  }
-
   #pong(payload: string): void {
-    this.#lastHeardAt = this.#options.clock.now()
+    this.#liveness.pong()
     this.#session?.pong(this, payload)
   }
 
@@ -279,7 +225,7 @@ export class Connection implements SessionSocket {
     this.#cancelClose?.()
     this.#to(ConnectionState.closed)
     this.#writer.close()
-    this.#gone.abort(new Error('The client hung up'))
+    this.#tasks.stop()
     this.#leave({ refusedSize: code === CloseCode.messageTooBig })
     this.#options.metrics.closes.inc({ code: String(code) })
     this.#options.onClosed()

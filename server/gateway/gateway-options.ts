@@ -14,6 +14,8 @@ import type { PriceTable } from '../tasks/price-table.ts'
 /** Caps and times of one connection. */
 export interface ConnectionLimits {
   readonly maxTasksPerFrame: number
+  /** Most uploads, and most polls, of one connection that may be under way at once. */
+  readonly maxUnderWay: number
   /** Bytes that may wait in a socket before nothing more is written to it or read from it. */
   readonly maxBufferedBytes: number
   /** A socket that has not authenticated by then is closed. */

@@ -57,6 +57,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     queue, images,
     uploads: { inputs: options.inputs, fetchImage: options.fetchImage, slots: new Slots(maxFetches) },
     findSession: uuid => hub.find(uuid),
+    onDefect: (error, { taskType, taskUUID }) => log.error('taskDefect', { taskType, taskUUID, error }),
     onEnded: ({ record, status }) => {
       metrics.tasksEnded.inc({ status })
       metrics.taskDuration.observe({ status }, Math.max(0, clock.wallNow() - record.acceptedAt) / 1000)

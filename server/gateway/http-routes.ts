@@ -50,13 +50,18 @@ export function createHttpHandler(options: HttpOptions): (request: IncomingMessa
       response.setHeader('Allow', [...route.methods, 'OPTIONS'].join(', '))
       return refuse(response, createError('unsupportedMethod', { expected: route.methods.join(' or '), value: method }))
     }
-    void Promise.resolve(route.handle(request, response, path)).catch((error: unknown) => {
+    void handle(route, request, response, path).catch((error: unknown) => {
       // A client that hangs up while it sends is no defect.
       if (request.destroyed && !request.complete) return
       log.error('requestFailed', { route: route.name, error })
       refuse(response, createError('internalServerError'))
     })
   }
+}
+
+/** What a handler throws before it waits for anything is a rejection too. */
+async function handle(route: Route, request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+  await route.handle(request, response, path)
 }
 
 function createRoutes({ rest, images, clock, metrics, publicUrl, isReady }: HttpOptions): (path: string) => Route | undefined {

@@ -6,7 +6,7 @@ import type { WebSocket } from 'ws'
 import { CloseCode } from '../../protocol/index.ts'
 import { baseUrlOf } from './base-url.ts'
 import { Connection } from './connection.ts'
-import type { ConnectionOptions } from './connection.ts'
+import type { ConnectionOptions } from './connection-options.ts'
 import type { FailureLimiter } from './failure-limiter.ts'
 import type { GatewayLimits } from './gateway-options.ts'
 

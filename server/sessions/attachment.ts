@@ -65,7 +65,7 @@ export class Attachment {
     if (!outbox.peek() || outbox.unconfirmedFrames >= maxUnconfirmedFrames) return
     this.#isWriting = true
     if (!outbox.hasUnconfirmed) this.#progressAt = this.#options.clock.now()
-    void this.#write()
+    void this.#write().catch((error: unknown) => this.socket.failed(error))
   }
 
   /** Takes a pong's payload; returns how many items it confirmed. */

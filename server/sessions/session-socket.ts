@@ -7,6 +7,8 @@ export interface SessionSocket {
   ping(payload: string): void
   /** Called when another socket took the session over. */
   replaced(): void
+  /** Called when writing to it failed in a way that nobody expected; ends it, and what is owed waits for a resume. */
+  failed(error: unknown): void
   /** Cuts the connection without a word: its peer does not read. */
   terminate(): void
 }

@@ -1,5 +1,6 @@
 import type { Acknowledgement, ErrorBody, ImageResult, TaskOf } from '../../protocol/index.ts'
-import type { SubmitOutcome, TaskEvent, TaskEvents, TaskReader, TaskSubmitter } from '../queue/contract.ts'
+import type { TaskEvent, TaskEvents, TaskReader, TaskSubmitter } from '../queue/contract.ts'
+import { QueueClosedError } from '../queue/queue-closed-error.ts'
 import type { TaskKey, TaskRecord, TaskSnapshot } from '../queue/task-record.ts'
 import { TaskStatus } from '../queue/task-record.ts'
 import type { Session } from '../sessions/session.ts'
@@ -13,7 +14,8 @@ import type { UploadAnswer, UploadOptions } from './image-upload.ts'
 import { keepInputs } from './keep-inputs.ts'
 import type { Kept } from './keep-inputs.ts'
 import { buildAcknowledgement, buildResultItem, unreadable } from './result-item.ts'
-import { cancelled, conflict, rateLimited, unavailable } from './task-errors.ts'
+import { cancelled, conflict, defective, rateLimited, unavailable } from './task-errors.ts'
+import type { Named } from './task-errors.ts'
 
 /** What a desk is made of. */
 export interface TaskDeskOptions {
@@ -25,6 +27,8 @@ export interface TaskDeskOptions {
   readonly findSession: (uuid: string) => Session | undefined
   /** Called once for every task that ends here, for logs and metrics; must not throw. */
   readonly onEnded?: (snapshot: TaskSnapshot) => void
+  /** Called with what nobody expected to be thrown while this task was handled; its client gets internalServerError. Must not throw. */
+  readonly onDefect: (error: unknown, task: Named) => void
 }
 
 /** Everything a request without a session gets for one task. */
@@ -39,7 +43,11 @@ interface Waiter {
   readonly resolve: (snapshot: TaskSnapshot) => void
 }
 
-/** Where tasks are handed in: plans them, submits them, and passes on what becomes of them. */
+/**
+ * Where tasks are handed in: plans them, submits them, and passes on what becomes of them.
+ *
+ * A defect that shows in one task ends that task alone: its error is internalServerError, and whoever handed it in goes on.
+ */
 export class TaskDesk {
   readonly #options: TaskDeskOptions
   /** Requests without a session that wait for a task's end. */
@@ -53,7 +61,7 @@ export class TaskDesk {
   }
 
   start(): void {
-    this.#unsubscribe ??= this.#options.queue.subscribe(event => this.#route(event))
+    this.#unsubscribe ??= this.#options.queue.subscribe(event => this.#hear(event))
   }
 
   stop(): void {
@@ -62,56 +70,80 @@ export class TaskDesk {
   }
 
   /** Hands a session's task in. Resolves to the error when it was not accepted; whatever else it leads to goes to the session. */
-  async submit(task: TaskOf<'imageInference'>, session: Session, baseUrl: string): Promise<ErrorBody | undefined> {
-    const prepared = await this.#prepare(task, { account: session.account, sessionUUID: session.uuid, baseUrl })
-    if (prepared.type === 'refused') return prepared.error
-    const { record } = prepared
-    const reservation = session.reserve(record)
-    if (reservation === 'full') return rateLimited(record, 'too many tasks or results of this session are under way')
-    let outcome: SubmitOutcome
-    try {
-      outcome = await this.#options.queue.submit(record)
-    } catch {
-      if (reservation === 'reserved') session.release(record)
-      return unavailable(record)
-    }
-    if (outcome.type === 'accepted') return this.#accepted(record, session)
-    if (reservation === 'reserved') session.release(record)
-    if (outcome.type === 'full') return rateLimited(record, 'the queue is full')
-    if (!isRepeatedAsync(record, outcome.existing)) return conflict(record)
-    session.acknowledgeAgain(record)
-    return undefined
+  submit(task: TaskOf<'imageInference'>, session: Session, baseUrl: string): Promise<ErrorBody | undefined> {
+    return this.#guard(task, () => this.#submit(task, session, baseUrl), error => error)
   }
 
   /** Answers getResponse. */
-  async poll({ request: { taskUUID } }: TaskOf<'getResponse'>, account: string): Promise<PollAnswer> {
-    const key = { account, taskUUID: taskUUID.toLowerCase() }
-    let snapshot: TaskSnapshot | undefined
-    try {
-      snapshot = await this.#options.queue.read(key)
-    } catch {
-      return { type: 'error', error: unavailable({ taskType: 'getResponse', taskUUID }) }
-    }
-    if (snapshot && !isFinal(snapshot)) this.#polled.add(idOf(key))
-    return answerPoll(snapshot, taskUUID, this.#options.images)
+  poll(task: TaskOf<'getResponse'>, account: string): Promise<PollAnswer> {
+    return this.#guard(task, () => this.#poll(task, account), error => ({ type: 'error', error }))
   }
 
   /**
    * Hands in a task of a request without a session and waits for its end; an async one is done when it is acknowledged.
    * Aborting cancels the task.
    */
-  async collect(task: TaskOf<'imageInference'>, account: string, baseUrl: string, signal: AbortSignal): Promise<Collected> {
+  collect(task: TaskOf<'imageInference'>, account: string, baseUrl: string, signal: AbortSignal): Promise<Collected> {
+    return this.#guard(task, () => this.#collect(task, account, baseUrl, signal), error => ({ items: [], error }))
+  }
+
+  /** Answers imageUpload. Aborting ends a fetch. */
+  upload(task: TaskOf<'imageUpload'>, origin: TaskOrigin, signal: AbortSignal): Promise<UploadAnswer> {
+    return this.#guard(task, () => keepUpload(task, origin, this.#options.uploads, signal), error => ({ type: 'error', error }))
+  }
+
+  /** Cancels what nobody will ask for: sync tasks of an expired session that nobody polled. Async ones go on for their polls. */
+  abandon(tasks: readonly TaskRecord[]): void {
+    for (const { key, delivery } of tasks) {
+      if (delivery === 'sync' && !this.#polled.has(idOf(key))) this.#cancel(key)
+    }
+  }
+
+  async #submit(task: TaskOf<'imageInference'>, session: Session, baseUrl: string): Promise<ErrorBody | undefined> {
+    const prepared = await this.#prepare(task, { account: session.account, sessionUUID: session.uuid, baseUrl })
+    if (prepared.type === 'refused') return prepared.error
+    const { record } = prepared
+    const reservation = session.reserve(record)
+    if (reservation === 'full') return rateLimited(record, 'too many tasks or results of this session are under way')
+    const outcome = await this.#options.queue.submit(record).catch((error: unknown) => this.#unreached(error, record))
+    if (outcome?.type === 'accepted') return this.#accepted(record, session)
+    if (reservation === 'reserved') session.release(record)
+    if (!outcome) return unavailable(record)
+    if (outcome.type === 'full') return rateLimited(record, 'the queue is full')
+    if (!isRepeatedAsync(record, outcome.existing)) return conflict(record)
+    session.acknowledgeAgain(record)
+    return undefined
+  }
+
+  async #poll({ taskType, request: { taskUUID } }: TaskOf<'getResponse'>, account: string): Promise<PollAnswer> {
+    const key = { account, taskUUID: taskUUID.toLowerCase() }
+    const id = idOf(key)
+    // Before it is read: its end may be told while the reader still waits for what it was before.
+    this.#polled.add(id)
+    let snapshot: TaskSnapshot | undefined
+    try {
+      snapshot = await this.#options.queue.read(key)
+    } catch (error) {
+      this.#unreached(error, { taskType, taskUUID })
+      return { type: 'error', error: unavailable({ taskType: 'getResponse', taskUUID }) }
+    } finally {
+      if (!snapshot || isFinal(snapshot)) this.#polled.delete(id)
+    }
+    return answerPoll(snapshot, taskUUID, this.#options.images)
+  }
+
+  async #collect(task: TaskOf<'imageInference'>, account: string, baseUrl: string, signal: AbortSignal): Promise<Collected> {
     const prepared = await this.#prepare(task, { account, baseUrl })
     if (prepared.type === 'refused') return { items: [], error: prepared.error }
     const { record } = prepared
     const { queue } = this.#options
     const id = idOf(record.key)
-    const cancel = () => void queue.cancel(record.key).catch(() => undefined)
+    const cancel = () => this.#cancel(record.key)
     const end = new Promise<TaskSnapshot>(resolve => {
       if (record.delivery === 'sync' && !this.#waiting.has(id)) this.#waiting.set(id, { record, resolve })
     })
     try {
-      const outcome = await queue.submit(record).catch(() => undefined)
+      const outcome = await queue.submit(record).catch((error: unknown) => this.#unreached(error, record))
       if (!outcome) return { items: [], error: unavailable(record) }
       if (outcome.type === 'full') return { items: [], error: rateLimited(record, 'the queue is full') }
       if (outcome.type === 'conflict' && !isRepeatedAsync(record, outcome.existing)) return { items: [], error: conflict(record) }
@@ -122,18 +154,6 @@ export class TaskDesk {
     } finally {
       signal.removeEventListener('abort', cancel)
       if (this.#waiting.get(id)?.record === record) this.#waiting.delete(id)
-    }
-  }
-
-  /** Answers imageUpload. Aborting ends a fetch. */
-  upload(task: TaskOf<'imageUpload'>, origin: TaskOrigin, signal: AbortSignal): Promise<UploadAnswer> {
-    return keepUpload(task, origin, this.#options.uploads, signal)
-  }
-
-  /** Cancels what nobody will ask for: sync tasks of an expired session that nobody polled. Async ones go on for their polls. */
-  abandon(tasks: readonly TaskRecord[]): void {
-    for (const { key, delivery } of tasks) {
-      if (delivery === 'sync' && !this.#polled.has(idOf(key))) void this.#options.queue.cancel(key).catch(() => undefined)
     }
   }
 
@@ -149,8 +169,39 @@ export class TaskDesk {
     return undefined
   }
 
-  #route(event: TaskEvent): void {
+  /** Runs what handles one task; what it throws is a defect, for every failure that is expected is an answer. */
+  async #guard<T>({ taskType, request: { taskUUID } }: TaskOf<'imageInference' | 'imageUpload' | 'getResponse'>, handle: () => Promise<T>, answer: (error: ErrorBody) => T): Promise<T> {
+    const named = { taskType, taskUUID }
+    try {
+      return await handle()
+    } catch (error) {
+      this.#options.onDefect(error, named)
+      return answer(defective(named))
+    }
+  }
+
+  /** A queue that is being stopped says so; whatever else it throws is for the log. */
+  #unreached(error: unknown, task: Named): undefined {
+    if (!(error instanceof QueueClosedError)) this.#options.onDefect(error, task)
+    return undefined
+  }
+
+  /** A task that cannot be cancelled runs to its end, which harms nobody. */
+  #cancel(key: TaskKey): void {
+    void this.#options.queue.cancel(key).catch(() => undefined)
+  }
+
+  /** The queue tells everyone in one go: what fails for one listener must reach neither the worker that commits nor the others. */
+  #hear(event: TaskEvent): void {
     const record = event.type === 'result' ? event.record : event.snapshot.record
+    try {
+      this.#route(event, record)
+    } catch (error) {
+      this.#options.onDefect(error, record)
+    }
+  }
+
+  #route(event: TaskEvent, record: TaskRecord): void {
     if (event.type === 'ended') {
       const id = idOf(record.key)
       this.#polled.delete(id)

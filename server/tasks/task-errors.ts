@@ -15,6 +15,11 @@ export function unavailable({ taskType, taskUUID }: Named): ErrorBody {
   return createError('serviceUnavailable', { taskType, taskUUID, reason: 'the task queue cannot be reached' })
 }
 
+/** Something was thrown that nobody expected; the log says what. */
+export function defective({ taskType, taskUUID }: Named): ErrorBody {
+  return createError('internalServerError', { taskType, taskUUID })
+}
+
 /** The error of a taskUUID that was used before. */
 export function conflict({ taskType, taskUUID }: Named): ErrorBody {
   return createError('conflictTaskUUID', { taskType, taskUUID, parameter: 'taskUUID', type: 'string', value: taskUUID })

@@ -26,9 +26,9 @@ export interface Served {
   readonly exit: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
 }
 
-/** Starts the compiled `latentd` with these arguments; it is killed when the test ends. */
-export function serve(t: Test, args: readonly string[]): Served {
-  const child = spawn(process.execPath, ['--enable-source-maps', cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } })
+/** Starts the compiled `latentd` with these arguments, and Node with those; it is killed when the test ends. */
+export function serve(t: Test, args: readonly string[], nodeArgs: readonly string[] = []): Served {
+  const child = spawn(process.execPath, ['--enable-source-maps', ...nodeArgs, cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => { output += String(chunk) })
   const exit = once(child, 'exit').then(([code, signal]) => ({ code, signal }))
@@ -40,8 +40,8 @@ export function serve(t: Test, args: readonly string[]): Served {
 }
 
 /** A server with the small model that is ready. */
-export async function serveReady(t: Test, extra: readonly string[] = []): Promise<Served & { readonly port: number }> {
-  const served = serve(t, ['serve', '--port', '0', '--data', t.testdir(), '--models', smallModel, '--api-key', apiKey, '--device', 'cpu', ...extra])
+export async function serveReady(t: Test, extra: readonly string[] = [], nodeArgs: readonly string[] = []): Promise<Served & { readonly port: number }> {
+  const served = serve(t, ['serve', '--port', '0', '--data', t.testdir(), '--models', smallModel, '--api-key', apiKey, '--device', 'cpu', ...extra], nodeArgs)
   const port = await portOf(served)
   await untilReadiness(port, 200)
   return { ...served, port }

@@ -8,6 +8,7 @@ import { silentLog } from '../../../server/log.ts'
 import { createMetrics } from '../../../server/metrics.ts'
 import { TargetGuard } from '../../../server/outbound/target-guard.ts'
 import { MemoryQueue } from '../../../server/queue/memory-queue.ts'
+import type { MemoryQueueOptions } from '../../../server/queue/memory-queue-options.ts'
 import { InputImageError } from '../../../server/storage/input-image-error.ts'
 import { InputImages } from '../../../server/storage/input-images.ts'
 import type { InputImageLimits } from '../../../server/storage/input-images.ts'
@@ -27,6 +28,8 @@ export type TestOptions = Partial<Omit<GatewayOptions, 'limits'>> & {
   readonly limits?: Partial<GatewayLimits>
   /** No worker runs unless the test starts one. */
   readonly withoutWorker?: boolean
+  /** Makes another queue than the usual one. */
+  readonly makeQueue?: (clock: ManualClock) => MemoryQueue
   /** What the fake worker's pictures are. */
   readonly bytes?: Uint8Array
 }
@@ -50,22 +53,29 @@ export interface StartedGateway {
 
 /** Limits as a small server has them. */
 export const testLimits: GatewayLimits = {
-  maxTasksPerFrame: 100, maxBufferedBytes: 4 * 2 ** 20, authenticationMs: 10_000, idleMs: 120_000, pingIntervalMs: 20_000, stallMs: 20_000,
+  maxTasksPerFrame: 100, maxUnderWay: 100, maxBufferedBytes: 4 * 2 ** 20, authenticationMs: 10_000, idleMs: 120_000, pingIntervalMs: 20_000, stallMs: 20_000,
   maxTasks: 1000, maxItems: 1000, replayHoldMs: 250, maxUnconfirmedFrames: 64, resumeMs: 120_000, maxItemsPerAccount: 10_000, maxDetachedPerAccount: 100,
   maxFrameBytes: 32 * 2 ** 20, maxUnauthenticatedBytes: 65_536, maxConnections: 1000, maxUnauthenticatedSockets: 1000,
   maxUnauthenticatedSocketsPerAddress: 500, wrongKeyBurst: 100, wrongKeysPerSecond: 1, maxPixelSteps: 1e10, requestMs: 30_000,
 }
 
+/** What the queue behind a test's gateway has room for. */
+export const testQueueOptions: Omit<MemoryQueueOptions, 'now'> = {
+  maxWaiting: 10_000, maxWaitingPerAccount: 10_000, finishedRetentionMs: 600_000, minRetentionMs: 600_000, keyRetentionMs: 86_400_000, maxTasks: 100_000, maxKeys: 100_000,
+  leaseMs: 15_000,
+}
+
 const testInputLimits: InputImageLimits = { maxImageBytes: 2 ** 20, maxBytesPerAccount: 4 * 2 ** 20, inlineTtlSeconds: 60, uploadTtlSeconds: 3600 }
 
+function makeTestQueue(clock: ManualClock): MemoryQueue {
+  return new MemoryQueue({ ...testQueueOptions, now: () => clock.now() })
+}
+
 /** Starts a gateway; the caller stops it. */
-export async function startTestGateway({ limits, withoutWorker = false, bytes, ...options }: TestOptions = {}): Promise<StartedGateway> {
+export async function startTestGateway({ limits, withoutWorker = false, bytes, makeQueue = makeTestQueue, ...options }: TestOptions = {}): Promise<StartedGateway> {
   const clock = new ManualClock()
   const now = () => clock.wallNow()
-  const queue = new MemoryQueue({
-    maxWaiting: 10_000, maxWaitingPerAccount: 10_000, finishedRetentionMs: 600_000, minRetentionMs: 600_000, keyRetentionMs: 86_400_000, maxTasks: 100_000, maxKeys: 100_000,
-    leaseMs: 15_000, now: () => clock.now(),
-  })
+  const queue = makeQueue(clock)
   const images = new MemoryImageStore(now)
   const inputs = new InputImages({ store: images, secret: Buffer.alloc(32, 8), limits: testInputLimits, now })
   const worker = new FakeWorker({ queue, images, now, ...(bytes && { bytes }) })
@@ -145,7 +155,8 @@ const models = [
   spec('local:xl-edges@1', { type: ModelType.controlNet, family: 'sdxl' }),
 ]
 
-const testRegistry: ModelRegistry = {
+/** Models whose names tests use. */
+export const testRegistry: ModelRegistry = {
   models,
   broken: [{ air: 'local:broken@1', reason: 'its UNet has no weights.' }],
   find: air => models.find(model => model.air === air.toLowerCase()),
