@@ -69,8 +69,7 @@ const steadyAfterMs = 60_000
 /** A step of a large model on a processor takes minutes at worst. */
 const stalledAfterMs = 600_000
 
-/** A finished task can be read for this long whatever comes. */
-const minRetentionMs = 600_000
+/** What is remembered of finished tasks, in memory; beyond it the oldest are forgotten before their time. */
 const maxReadableTasks = 50_000
 const maxRememberedKeys = 500_000
 
@@ -216,8 +215,7 @@ function openQueue({ limits, sessions, worker }: ServerConfig): MemoryQueue {
     maxWaitingPerAccount: limits.maxQueuedTasksPerAccount,
     finishedRetentionMs: retentionMs,
     keyRetentionMs: retentionMs,
-    minRetentionMs,
-    maxTasks: limits.maxQueuedTasks + maxReadableTasks,
+    maxFinished: maxReadableTasks,
     maxKeys: maxRememberedKeys,
     leaseMs: worker.leaseSeconds * 1000,
     now: monotonicNow,

@@ -8,6 +8,8 @@ import type { CommittedResult, TaskKey, TaskRecord, TaskSnapshot } from './task-
  * Guarantees:
  * - `submit` is atomic: identity reserved and task queued, or neither. A taskUUID of an account is accepted once
  *   within the retention time, so nothing is computed for it twice.
+ * - What is remembered of finished tasks has a cap, and never a say in whether a new one is accepted: the one that ended longest
+ *   ago is forgotten first, and the two guarantees about the retention time are shorter then.
  * - Every accepted task ends in exactly one final status. The first commit of a result wins; later ones are `superseded`.
  * - Events of one task are seen in order: results as they are committed, then one end event.
  * - A task whose worker dies is given out again once, alone; if that worker dies too the task fails with `processingFailed`.

@@ -157,7 +157,7 @@ export class MemoryQueue implements TaskQueue {
       const isWaitingForWork = this.#workers.isIdle(worker) && this.#desk.has(worker)
       if (!isWaitingForWork) await this.abandon(worker)
     }
-    this.#forgetFinished(this.#options.finishedRetentionMs, Infinity)
+    this.#forgetFinished()
     this.#keys.sweep(now)
   }
 
@@ -183,21 +183,20 @@ export class MemoryQueue implements TaskQueue {
   }
 
   #isFullFor(account: string): boolean {
-    const { maxTasks, maxWaiting, maxWaitingPerAccount, minRetentionMs } = this.#options
-    if (this.#tasks.size >= maxTasks) this.#forgetFinished(minRetentionMs, 1)
-    return this.#tasks.size >= maxTasks || this.waiting >= maxWaiting || this.#backlog.sizeOf(account) >= maxWaitingPerAccount
+    const { maxWaiting, maxWaitingPerAccount } = this.#options
+    return this.waiting >= maxWaiting || this.#backlog.sizeOf(account) >= maxWaitingPerAccount
   }
 
-  /** Makes finished tasks of at least this age unreadable, the oldest first; their keys stay taken. */
-  #forgetFinished(ageMs: number, atMost: number): void {
-    const now = this.#options.now()
-    let left = atMost
+  /** Makes finished tasks unreadable, the oldest first: those past their time, and those that are too many. Their keys stay taken. */
+  #forgetFinished(): void {
+    const { now, finishedRetentionMs, maxFinished, keyRetentionMs } = this.#options
+    const time = now()
     for (const [id, entry] of this.#finished) {
-      const endedAt = entry.endedAt ?? now
-      if (left-- <= 0 || endedAt + ageMs > now) break
+      const endedAt = entry.endedAt ?? time
+      if (this.#finished.size <= maxFinished && endedAt + finishedRetentionMs > time) break
       this.#finished.delete(id)
       this.#tasks.delete(id)
-      this.#keys.remember(id, entry.snapshot(), endedAt + this.#options.keyRetentionMs)
+      this.#keys.remember(id, entry.snapshot(), endedAt + keyRetentionMs)
     }
   }
 
@@ -261,6 +260,7 @@ export class MemoryQueue implements TaskQueue {
     entry.to(status, error)
     entry.endedAt = this.#options.now()
     this.#finished.set(entry.id, entry)
+    this.#forgetFinished()
     this.#workers.findByTask(entry.id)?.abort(new LeaseEndedError(`The task is ${status}`))
     this.#emit({ type: 'ended', snapshot: entry.snapshot() })
     this.#giveOut()

@@ -54,7 +54,7 @@ t.test('a server that cannot even stop after a defect is left', async t => {
 })
 
 t.test('a queue is finished when its last task ends', async t => {
-  const queue = new MemoryQueue({ ...testLimits, minRetentionMs: 0, maxTasks: 10, maxKeys: 10, now: () => 0 })
+  const queue = new MemoryQueue({ ...testLimits, maxFinished: 10, maxKeys: 10, now: () => 0 })
   const { signal } = new AbortController()
   t.equal(await whenFinished(queue, signal), true)
   const tasks = [makeTask(), makeTask()]
@@ -71,7 +71,7 @@ t.test('a queue is finished when its last task ends', async t => {
 })
 
 t.test('waiting for a queue ends with its deadline', async t => {
-  const queue = new MemoryQueue({ ...testLimits, minRetentionMs: 0, maxTasks: 10, maxKeys: 10, now: () => 0 })
+  const queue = new MemoryQueue({ ...testLimits, maxFinished: 10, maxKeys: 10, now: () => 0 })
   await queue.submit(makeTask())
   const deadline = new AbortController()
   const finished = whenFinished(queue, deadline.signal)

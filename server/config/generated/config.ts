@@ -83,7 +83,7 @@ export interface Config {
      */
     readonly pongTimeoutSeconds: number
     /**
-     * How long the state of a finished task can be read and its taskUUID stays taken.
+     * How long the state of a finished task can be read and its taskUUID stays taken; of the youngest 50,000 and 500,000 tasks at most.
      */
     readonly taskRetentionSeconds: number
   }

@@ -20,7 +20,7 @@ const model = 'local:sd1-tiny@1'
 async function setUp(t: Test) {
   const folder = join(t.testdir(), 'images')
   const now = () => performance.now()
-  const queue = new MemoryQueue({ ...testLimits, minRetentionMs: 0, maxTasks: 1000, maxKeys: 1000, now })
+  const queue = new MemoryQueue({ ...testLimits, maxFinished: 1000, maxKeys: 1000, now })
   const store = new DiskImageStore({ folder, now: Date.now })
   await store.start()
   const waiters = new Set<() => void>()

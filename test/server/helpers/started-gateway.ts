@@ -61,7 +61,7 @@ export const testLimits: GatewayLimits = {
 
 /** What the queue behind a test's gateway has room for. */
 export const testQueueOptions: Omit<MemoryQueueOptions, 'now'> = {
-  maxWaiting: 10_000, maxWaitingPerAccount: 10_000, finishedRetentionMs: 600_000, minRetentionMs: 600_000, keyRetentionMs: 86_400_000, maxTasks: 100_000, maxKeys: 100_000,
+  maxWaiting: 10_000, maxWaitingPerAccount: 10_000, finishedRetentionMs: 600_000, keyRetentionMs: 86_400_000, maxFinished: 100_000, maxKeys: 100_000,
   leaseMs: 15_000,
 }
 

@@ -7,7 +7,7 @@ import { makeTask, resultOf } from './task-fixture.ts'
 
 function makeQueue(limits: Partial<MemoryQueueOptions> = {}) {
   let now = 0
-  const queue = new MemoryQueue({ ...testLimits, maxTasks: 10_000, maxKeys: 10_000, minRetentionMs: testLimits.finishedRetentionMs / 2, ...limits, now: () => now })
+  const queue = new MemoryQueue({ ...testLimits, maxFinished: 10_000, maxKeys: 10_000, ...limits, now: () => now })
   const pass = async (ms: number) => {
     now += ms
     await queue.sweep()
@@ -21,20 +21,38 @@ testQueue('memory queue', async t => {
   return harness
 })
 
-t.test('at most maxTasks are held, and finished ones are dropped for new ones only after their guaranteed time', async t => {
-  const { queue, pass } = makeQueue({ maxTasks: 3 })
-  const tasks = [makeTask(), makeTask(), makeTask()]
+t.test('history never refuses work: of more than maxFinished the oldest is forgotten, its key last of all', async t => {
+  const { queue, pass } = makeQueue({ maxFinished: 3, maxKeys: 2 })
+  const tasks = Array.from({ length: 7 }, () => makeTask())
   for (const task of tasks) {
     t.strictSame(await queue.submit(task), { type: 'accepted' })
     await queue.cancel(task.key)
   }
-  t.strictSame(await queue.submit(makeTask()), { type: 'full' })
-  for (const task of tasks) t.equal((await queue.read(task.key))?.status, 'cancelled')
-  await pass(testLimits.finishedRetentionMs / 2)
-  t.strictSame(await queue.submit(makeTask()), { type: 'accepted' })
-  const kept = await Promise.all(tasks.map(async task => (await queue.read(task.key))?.status))
-  t.strictSame(kept, [undefined, 'cancelled', 'cancelled'])
-  t.match(await queue.submit(tasks[0] as TaskRecord), { type: 'conflict', existing: { status: 'cancelled' } })
+  const live = makeTask()
+  t.strictSame(await queue.submit(live), { type: 'accepted' })
+  const states = await Promise.all([...tasks, live].map(async task => (await queue.read(task.key))?.status))
+  t.strictSame(states, [undefined, undefined, undefined, undefined, 'cancelled', 'cancelled', 'cancelled', 'waiting'])
+  const again = await Promise.all(tasks.slice(2).map(async task => (await queue.submit(task)).type))
+  t.strictSame(again, ['conflict', 'conflict', 'conflict', 'conflict', 'conflict'])
+  t.equal((await queue.submit(tasks[0] as TaskRecord)).type, 'accepted', 'the window in which a key stays taken is shorter under such a load')
+  await pass(testLimits.finishedRetentionMs)
+  t.strictSame((await queue.read(live.key))?.status, 'waiting')
+})
+
+t.test('a queue that is never idle takes work at any rate', async t => {
+  const { queue } = makeQueue({ maxFinished: 100, maxKeys: 100 })
+  const signal = new AbortController().signal
+  let refused = 0
+  for (let count = 0; count < 2000; count++) {
+    const task = makeTask()
+    if ((await queue.submit(task)).type !== 'accepted') refused++
+    const [lease] = await queue.claim('w', 1, signal)
+    if (!lease) throw new Error('nothing was claimed')
+    await queue.commit(lease, resultOf(task))
+    await queue.settle(lease)
+  }
+  t.equal(refused, 0)
+  t.equal(queue.unfinished, 0)
 })
 
 t.test('at most maxKeys keys are remembered, the youngest', async t => {

@@ -10,7 +10,7 @@ import { linkChannels } from './linked-channels.ts'
 
 function makeQueue() {
   let now = 0
-  const queue = new MemoryQueue({ ...testLimits, minRetentionMs: 0, maxTasks: 10_000, maxKeys: 10_000, now: () => now })
+  const queue = new MemoryQueue({ ...testLimits, maxFinished: 10_000, maxKeys: 10_000, now: () => now })
   return {
     queue,
     pass: async (ms: number) => {

@@ -23,7 +23,7 @@ interface Choices extends Partial<Pick<WorkerPoolOptions, 'fork' | 'devices' | '
 /** A pool of real processes with fake engines, a queue, and a way to await what happens. */
 function setUp(t: Test, { warmUp = ['test:tiny@1'], stalledAfterMs = 60_000, fork, devices = [{ type: 'cpu' }], now = () => performance.now() }: Choices = {}) {
   const folder = t.testdir()
-  const queue = new MemoryQueue({ ...testLimits, minRetentionMs: 0, maxTasks: 1000, maxKeys: 1000, now })
+  const queue = new MemoryQueue({ ...testLimits, maxFinished: 1000, maxKeys: 1000, now })
   const ends = new Map<string, TaskSnapshot>()
   const reports: RunReport[] = []
   const waiters = new Set<() => void>()

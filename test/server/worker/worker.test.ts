@@ -15,7 +15,7 @@ import { makeTask } from '../queue/task-fixture.ts'
 import { FakeEngine, fakeEncode } from './fake-engine.ts'
 
 function setUp(t: Test, options: Partial<WorkerOptions> = {}) {
-  const queue = new MemoryQueue({ ...testLimits, minRetentionMs: 0, maxTasks: 1000, maxKeys: 1000, now: () => 0 })
+  const queue = new MemoryQueue({ ...testLimits, maxFinished: 1000, maxKeys: 1000, now: () => 0 })
   const stored = new Map<string, { image: StoredImage; bytes: Uint8Array }>()
   const started: GenerationRequest[] = []
   const ends = new Map<string, TaskSnapshot>()
