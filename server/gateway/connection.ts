@@ -175,7 +175,7 @@ export class Connection implements SessionSocket, TaskClient {
     }
     if (this.#session === session) return
     this.#session = session
-    session.attach(this)
+    hub.attach(session, this)
   }
 
   /** An element that is no task. Without a taskUUID its error would fail every call of some clients, so it is sent only while none waits. */
@@ -215,9 +215,7 @@ export class Connection implements SessionSocket, TaskClient {
   #leave(options?: { readonly refusedSize: boolean }): void {
     const session = this.#session
     this.#session = undefined
-    if (!session) return
-    session.detach(this, options)
-    this.#options.hub.trim(session.account)
+    if (session) this.#options.hub.detach(session, this, options)
   }
 
   #closed(code: number): void {

@@ -4,6 +4,8 @@ import { AccountQuota } from './account-quota.ts'
 import type { OutboxFrame } from './outbox-item.ts'
 import { Session } from './session.ts'
 import type { SessionLimits } from './session.ts'
+import type { SessionSocket } from './session-socket.ts'
+import { WaitingSessions } from './waiting-sessions.ts'
 
 /** Caps and times of all sessions. */
 export interface HubLimits extends SessionLimits {
@@ -29,6 +31,7 @@ export interface HubOptions {
 export class Hub {
   readonly #options: HubOptions
   readonly #sessions = new Map<string, Session>()
+  readonly #waiting = new WaitingSessions<Session>()
   readonly #quota: AccountQuota
 
   constructor(options: HubOptions) {
@@ -43,9 +46,7 @@ export class Hub {
 
   /** Sessions that wait for their client to come back. */
   get detached(): number {
-    let count = 0
-    for (const session of this.#sessions.values()) if (session.detachedAt !== undefined) count++
-    return count
+    return this.#waiting.size
   }
 
   /** Items owed and reserved, of all sessions. */
@@ -63,7 +64,22 @@ export class Hub {
     const { limits, clock, encode, makeUuid } = this.#options
     const session = new Session({ uuid: makeUuid(), account, limits, quota: this.#quota, clock, encode })
     this.#sessions.set(session.uuid, session)
+    this.#waiting.add(session)
     return session
+  }
+
+  /** Gives a session to a socket. */
+  attach(session: Session, socket: SessionSocket): void {
+    this.#waiting.delete(session)
+    session.attach(socket)
+  }
+
+  /** Takes a socket that is gone from its session, which waits from now on, and keeps the account's waiting sessions within their cap. */
+  detach(session: Session, socket: SessionSocket, options?: { readonly refusedSize: boolean }): void {
+    if (!session.detach(socket, options) || session.hasExpired) return
+    this.#waiting.add(session)
+    const surplus = this.#waiting.surplus(session.account, this.#options.limits.maxDetachedPerAccount)
+    if (surplus) this.#expire(surplus)
   }
 
   find(uuid: string): Session | undefined {
@@ -72,27 +88,19 @@ export class Hub {
 
   /** Expires what nobody came back for and ends sockets that do not confirm. */
   sweep(): void {
-    for (const session of this.#sessions.values()) {
-      if (this.#isExpired(session)) this.#expire(session)
-      else session.checkProgress()
+    for (const session of this.#waiting) {
+      // Those behind it left later.
+      if (!this.#isExpired(session)) break
+      this.#expire(session)
     }
-  }
-
-  /** Keeps an account's waiting sessions within their cap; called when a socket is gone. */
-  trim(account: string): void {
-    const waiting = [...this.#sessions.values()]
-      .filter(session => session.account === account && session.detachedAt !== undefined)
-      .sort((a, b) => (a.detachedAt ?? 0) - (b.detachedAt ?? 0))
-    const surplus = waiting.length - this.#options.limits.maxDetachedPerAccount
-    if (surplus <= 0) return
-    const emptyFirst = [...waiting.filter(({ size }) => size === 0), ...waiting.filter(({ size }) => size > 0)]
-    for (const session of emptyFirst.slice(0, surplus)) this.#expire(session)
+    for (const session of this.#sessions.values()) session.checkProgress()
   }
 
   /** Lets go of all sessions; their tasks go on. */
   clear(): void {
     for (const session of this.#sessions.values()) session.expire()
     this.#sessions.clear()
+    this.#waiting.clear()
   }
 
   #isExpired(session: Session): boolean {
@@ -102,6 +110,7 @@ export class Hub {
 
   #expire(session: Session): void {
     this.#sessions.delete(session.uuid)
+    this.#waiting.delete(session)
     const tasks = session.expire()
     if (tasks.length > 0) this.#options.onExpired(tasks)
   }

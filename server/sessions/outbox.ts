@@ -13,10 +13,12 @@ export class Outbox {
   #unconfirmed: OutboxFrame[] = []
   #lastSeq = 0
   #lastWritten = 0
+  /** Kept beside the frames: it is asked for with every item that is added, and there may be a thousand. */
+  #size = 0
 
   /** Items that are not confirmed. */
   get size(): number {
-    return countEntries(this.#unwritten) + countEntries(this.#unconfirmed)
+    return this.#size
   }
 
   /** True while something written waits for its confirmation. */
@@ -40,6 +42,7 @@ export class Outbox {
   }
 
   add(item: OutboxItem): void {
+    this.#size++
     this.#push([{ item, wasWritten: false, byUrl: false }])
   }
 
@@ -59,9 +62,10 @@ export class Outbox {
   /** Forgets what was written up to `seq`; returns how many items. A position never written confirms nothing. */
   confirm(seq: number): number {
     if (!Number.isSafeInteger(seq) || seq > this.#lastWritten) return 0
-    const before = this.#unconfirmed
-    this.#unconfirmed = before.filter(frame => frame.seq > seq)
-    return countEntries(before) - countEntries(this.#unconfirmed)
+    const confirmed = countEntries(this.#unconfirmed.filter(frame => frame.seq <= seq))
+    this.#unconfirmed = this.#unconfirmed.filter(frame => frame.seq > seq)
+    this.#size -= confirmed
+    return confirmed
   }
 
   /** Makes everything unwritten again, in replay order and with new positions, for another socket. */
@@ -82,6 +86,7 @@ export class Outbox {
     const { size } = this
     this.#unwritten = []
     this.#unconfirmed = []
+    this.#size = 0
     return size
   }
 

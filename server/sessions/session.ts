@@ -104,13 +104,14 @@ export class Session {
     attachment.advance()
   }
 
-  /** Says that a socket is gone. One that was replaced before changes nothing. */
-  detach(socket: SessionSocket, { refusedSize = false } = {}): void {
-    if (this.#attachment?.socket !== socket) return
+  /** Says that a socket is gone. One that was replaced before changes nothing, and then it is false. */
+  detach(socket: SessionSocket, { refusedSize = false } = {}): boolean {
+    if (this.#attachment?.socket !== socket) return false
     this.#attachment.end()
     this.#attachment = undefined
     this.#detachedAt = this.#options.clock.now()
     if (refusedSize) this.#outbox.preferUrls()
+    return true
   }
 
   /** Takes a pong's payload; anything but our own newest generation's is ignored. */
