@@ -1,6 +1,6 @@
 import { constants, setPriority } from 'node:os'
-import { createEngine, encodeImage, formatDevice, openRegistry } from '../engine/index.ts'
-import type { Engine, EngineOptions, ModelRegistry } from '../engine/index.ts'
+import { createEngine, encodeImage, fixedRegistry, formatDevice } from '../engine/index.ts'
+import type { Engine, EngineOptions } from '../engine/index.ts'
 import { createLog } from './log.ts'
 import { terminalLogFor } from './log-lines.ts'
 import { createImageFetcher } from './outbound/fetch-image.ts'
@@ -14,7 +14,6 @@ import { Worker } from './worker/worker.ts'
 
 /** The parts of the engine a worker uses; tests bring their own. */
 export interface EngineParts {
-  readonly openRegistry: (models: readonly string[]) => Promise<ModelRegistry>
   readonly createEngine: (options: EngineOptions) => Promise<Engine>
   readonly encodeImage: typeof encodeImage
 }
@@ -26,7 +25,7 @@ const aliveEveryMs = 5_000
  * The composition root of a worker process: runs until its gateway drains it, and rejects when it cannot start.
  * The caller ends the process afterwards.
  */
-export async function startWorker(channel: Channel<FromWorker, ToWorker>, parts: EngineParts = { openRegistry, createEngine, encodeImage }): Promise<void> {
+export async function startWorker(channel: Channel<FromWorker, ToWorker>, parts: EngineParts = { createEngine, encodeImage }): Promise<void> {
   // Before the runtime makes its threads, which inherit it: the gateway is answered first, however busy the processor is.
   setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
   const drained = new Promise<number>(resolve => channel.onMessage(message => {
@@ -52,11 +51,10 @@ function receiveSettings(channel: Channel<FromWorker, ToWorker>): Promise<Worker
 }
 
 async function open(settings: WorkerSettings, parts: EngineParts, channel: Channel<FromWorker, ToWorker>): Promise<Engine> {
-  const { models, device, threads, weightsBudgetBytes, maxRows } = settings
+  const { device, threads, weightsBudgetBytes, maxRows } = settings
   try {
-    const registry = await parts.openRegistry(models)
     const engine = await parts.createEngine({
-      registry, device, threads, weightsBudgetBytes, maxRows,
+      registry: fixedRegistry(settings.registry), device, threads, weightsBudgetBytes, maxRows,
       onRun: report => channel.send({ type: 'run', report }),
     })
     channel.send({ type: 'ready', ...await warmUp(engine, settings.warmUp) })

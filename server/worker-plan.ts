@@ -29,7 +29,9 @@ export function planWorkers({ config, models, registry, imageFolder, devices, re
   if (warmUp.length === 0) throw new StartError(nothingToServe(models, registry))
   const { maxRows, logLevel } = config
   return (device, worker) => ({
-    worker, device, models, warmUp, maxRows, imageFolder, logLevel,
+    worker, device, warmUp, maxRows, imageFolder, logLevel,
+    // Its function cannot be sent.
+    registry: { models: registry.models, broken: registry.broken },
     // As many results as rows: with guidance half of them fill a run, and while some are encoded and stored others already step.
     capacity: maxRows,
     threads: config.threads || Math.max(1, Math.floor(availableParallelism() / devices.length)),

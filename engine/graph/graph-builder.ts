@@ -5,7 +5,7 @@ import { encodeConstant } from './constant-data.ts'
 import type { ElementType } from './element-type.ts'
 import type { ModelGraph, TensorSpec } from './model-graph.ts'
 import { MICROSOFT_DOMAIN, encodeOnnxModel } from './onnx-model.ts'
-import type { OnnxAttribute, OnnxInitializer, OnnxNode } from './onnx-model.ts'
+import type { OnnxAttribute, OnnxInitializer, OnnxModel, OnnxNode } from './onnx-model.ts'
 
 /** A tensor that flows through a graph under construction. */
 export interface Value {
@@ -128,14 +128,14 @@ export class GraphBuilder {
       dims: ref.shape,
       data: { location: relative(weightsFolder, ref.file).split(sep).join('/'), offset: ref.offset, byteLength: ref.byteLength },
     }))
-    const bytes = encodeOnnxModel({
+    const model: OnnxModel = {
       name: this.#name,
       nodes,
       initializers: [...external, ...constants],
       inputs: this.#inputs.map(({ dtype, ...rest }) => ({ ...rest, type: dtype })),
       outputs: this.#outputs.map(({ dtype, ...rest }) => ({ ...rest, type: dtype })),
-    })
-    return { name: this.#name, bytes, weightsFolder, inputs: this.#inputs, outputs: this.#outputs }
+    }
+    return { name: this.#name, encode: () => encodeOnnxModel(model), weightsFolder, inputs: this.#inputs, outputs: this.#outputs }
   }
 
   /** The nodes that an output needs, in order, and the names they take: what is left of a network may end in nothing. */

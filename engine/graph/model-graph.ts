@@ -7,12 +7,12 @@ export interface TensorSpec {
   readonly dims: readonly (number | string)[]
 }
 
-/** A compiled component: an ONNX model in bytes whose large initializers stay in the weight files. */
+/** A compiled component: an ONNX model whose large initializers stay in the weight files. */
 export interface ModelGraph {
   /** For messages and profiles, for example `unet`. */
   readonly name: string
-  /** Serialised ONNX ModelProto. */
-  readonly bytes: Uint8Array
+  /** Serialises the ONNX ModelProto: most of the work of compiling, and only a session needs it. */
+  encode(): Uint8Array
   /** Folder that the initializers' relative file names start from. */
   readonly weightsFolder: string
   readonly inputs: readonly TensorSpec[]

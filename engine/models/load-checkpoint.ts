@@ -15,6 +15,7 @@ import { prepareForLoras } from './lora-layers.ts'
 import type { ModelRegistry, ModelSpec } from './model-spec.ts'
 import { openCheckpoint } from './open-checkpoint.ts'
 import type { Checkpoint } from './open-checkpoint.ts'
+import { takesMask } from './takes-mask.ts'
 import type { OpenModel } from './weights-budget.ts'
 
 /**
@@ -50,11 +51,11 @@ export async function loadCheckpoint(
 type Described = 'contextSize' | 'added' | 'zerosEmptyPrompt' | 'latentChannels' | 'latentFactor' | 'noiseSchedule' | 'takesMask'
 
 function describe({ configs, noiseSchedule, zerosEmptyPrompt }: Checkpoint): Pick<LoadedModel, Described> {
-  const { contextWidth, inChannels } = parseUnetConfig(configs.unet)
+  const { contextWidth } = parseUnetConfig(configs.unet)
   const { latentChannels, latentFactor } = parseVaeConfig(configs.vae)
   const added = addedInputsOf(configs)
-  const takesMask = inChannels > latentChannels
-  return { noiseSchedule, zerosEmptyPrompt, contextSize: contextWidth, ...(added && { added }), latentChannels, latentFactor, takesMask }
+  const own = { contextSize: contextWidth, latentChannels, latentFactor, takesMask: takesMask(configs) }
+  return { noiseSchedule, zerosEmptyPrompt, ...own, ...(added && { added }) }
 }
 
 function describeTextEncoders({ configs, tokenizers }: Checkpoint): readonly Omit<LoadedTextEncoder, 'session' | 'loraInputs'>[] {

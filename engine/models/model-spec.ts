@@ -40,6 +40,8 @@ export interface ModelSpec {
   readonly safetyChecker?: string
   /** For a checkpoint: the noise schedule it was trained with. */
   readonly noiseSchedule?: NoiseScheduleConfig
+  /** True for a checkpoint that was trained for inpainting. */
+  readonly takesMask?: boolean
   readonly defaults: ModelDefaults
 }
 

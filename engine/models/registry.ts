@@ -7,6 +7,7 @@ import { compileCheckpoint } from './compile-checkpoint.ts'
 import { compileControlNet } from './compile-control-net.ts'
 import { openEmbedding } from './embedding-file.ts'
 import { fileKind } from './file-kind.ts'
+import { fixedRegistry } from './fixed-registry.ts'
 import { folderKind } from './folder-kind.ts'
 import { findEntries } from './find-entries.ts'
 import type { FoundEntry } from './find-entries.ts'
@@ -21,6 +22,7 @@ import { openCheckpoint } from './open-checkpoint.ts'
 import { openControlNet } from './open-control-net.ts'
 import { safetyCheckerModel } from './safety-checker-model.ts'
 import { assignSafetyCheckers, ownSafetyChecker } from './safety-checkers.ts'
+import { takesMask } from './takes-mask.ts'
 import { vaeModel } from './vae-model.ts'
 
 /** Types of which an entry may be a folder, beside checkpoints. */
@@ -68,15 +70,7 @@ export async function openRegistry(folders: readonly string[], isNoiseScheduler:
       }
     }
   }
-  return memoryRegistry(assignSafetyCheckers(models), broken)
-}
-
-function memoryRegistry(models: ReadonlyMap<string, ModelSpec>, broken: readonly BrokenModel[]): ModelRegistry {
-  return Object.freeze({
-    models: Object.freeze([...models.values()]),
-    broken: Object.freeze(broken),
-    find: (air: string) => models.get(airKey(air)),
-  })
+  return fixedRegistry({ models: [...assignSafetyCheckers(models).values()], broken })
 }
 
 async function describeModel({ folder, path, fileName, declared }: FoundEntry, air: string): Promise<ModelSpec> {
@@ -98,7 +92,7 @@ async function describeModel({ folder, path, fileName, declared }: FoundEntry, a
   // Only compiling shows whether every tensor is there and used; it takes milliseconds and reads no weights.
   compileCheckpoint(checkpoint, 'cpu')
   const defaults = Object.freeze({ ...trainedSize(configs.unet['sample_size'], configs.vae['block_out_channels']), ...declared?.defaults })
-  return Object.freeze({ air, type, name, family, ...place, noiseSchedule: checkpoint.noiseSchedule, defaults })
+  return Object.freeze({ air, type, name, family, ...place, noiseSchedule: checkpoint.noiseSchedule, ...(takesMask(configs) && { takesMask: true }), defaults })
 }
 
 /** The picture size a model was trained at: the UNet's latents, each of which stands for a square of pixels. */

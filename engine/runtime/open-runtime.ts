@@ -42,7 +42,7 @@ async function openGraph(onnx: Onnx, graph: ModelGraph, device: Device, { thread
   const check = device.type === 'cuda' ? await startPlacementCheck(graph.name) : undefined
   let session: InferenceSession
   try {
-    session = await onnx.InferenceSession.create(graph.bytes, {
+    session = await onnx.InferenceSession.create(graph.encode(), {
       executionProviders: [device.type === 'cuda' ? { name: 'cuda', deviceId: device.index } : { name: 'cpu' }],
       graphOptimizationLevel: 'all',
       executionMode: 'sequential',

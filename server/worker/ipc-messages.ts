@@ -1,4 +1,4 @@
-import type { Device, RunReport } from '../../engine/index.ts'
+import type { Device, ModelRegistry, RunReport } from '../../engine/index.ts'
 import type { ErrorBody } from '../../protocol/error-body.ts'
 import type { LogLevel } from '../log.ts'
 import type { FetchLimits } from '../outbound/fetch-limits.ts'
@@ -9,8 +9,8 @@ export interface WorkerSettings {
   /** Unique over restarts: leases belong to it. */
   readonly worker: string
   readonly device: Device
-  /** Models folders and files, in the order in which they are offered. */
-  readonly models: readonly string[]
+  /** What the server found in its models folders: looked at once, and the same for all that plan and compute tasks. */
+  readonly registry: Pick<ModelRegistry, 'models' | 'broken'>
   /** AIRs to try for the warm-up, the likeliest first; the first that loads is enough. */
   readonly warmUp: readonly string[]
   readonly threads: number

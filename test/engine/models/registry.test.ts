@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
 import type { Test } from 'tap'
-import { openRegistry as openServedRegistry } from '../../../engine/index.ts'
+import { fixedRegistry, openRegistry as openServedRegistry } from '../../../engine/index.ts'
 import { derivedAir, isAir } from '../../../engine/models/air.ts'
 import { openRegistry } from '../../../engine/models/registry.ts'
 import { REFERENCE } from '../architectures/reference-tensors.ts'
@@ -312,6 +312,28 @@ t.test('parts that are loaded with a checkpoint are listed by their type, and a 
     Object.keys(kinds).sort(),
     'types are told from the files too',
   )
+})
+
+t.test('which checkpoint was trained for inpainting is told', async t => {
+  const { models } = await openRegistry([referenceModel('inpaint-tiny'), referenceModel('sd1-tiny')])
+  t.same(models.map(({ air, takesMask }) => [air, takesMask]), [['local:inpaint-tiny@1', true], ['local:sd1-tiny@1', undefined]])
+})
+
+t.test('a registry tells the same in another process, and looks at models without writing a graph down', async t => {
+  const { encode } = TextEncoder.prototype
+  let texts = 0
+  TextEncoder.prototype.encode = function (text) {
+    texts++
+    return encode.call(this, text)
+  }
+  t.teardown(() => { TextEncoder.prototype.encode = encode })
+  const registry = await openRegistry([referenceModel('sd1-tiny'), referenceModel('sd2-tiny')])
+  t.ok(texts < 100, `${texts} texts of graphs were written`)
+  const { models, broken } = structuredClone({ models: registry.models, broken: registry.broken })
+  const copy = fixedRegistry({ models, broken })
+  t.same(copy.models, registry.models)
+  t.same(copy.find('LOCAL:sd2-tiny@1'), registry.find('local:sd2-tiny@1'))
+  t.equal(copy.find('local:none@1'), undefined)
 })
 
 t.test('ControlNets are known by their folders and files, and what they are for is told', async t => {

@@ -61,7 +61,7 @@ t.test('the processor computes the graph', async t => {
 
 t.test('a graph that cannot be opened says which and where', async t => {
   const runtime = await openRuntime({ type: 'cpu' }, { threads: 1 })
-  const broken = { ...sumGraph(), bytes: Uint8Array.of(1, 2, 3) }
+  const broken = { ...sumGraph(), encode: () => Uint8Array.of(1, 2, 3) }
   await t.rejects(runtime.open(broken), { name: 'RuntimeError', message: /^sum cannot be opened on the CPU: / })
   await t.rejects(openRuntime({ type: 'cpu' }, { threads: 0 }), { message: 'threads must be a positive whole number, not 0' })
 })

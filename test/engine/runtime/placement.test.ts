@@ -23,7 +23,7 @@ function shapedGraph(): ModelGraph {
 async function check(provider: string): Promise<void> {
   const placement = await startPlacementCheck('shaped', provider)
   onnx.env.logLevel = 'error'
-  const session = await onnx.InferenceSession.create(shapedGraph().bytes, { ...placement.sessionOptions, intraOpNumThreads: 1 })
+  const session = await onnx.InferenceSession.create(shapedGraph().encode(), { ...placement.sessionOptions, intraOpNumThreads: 1 })
   await session.run({ x: new onnx.Tensor('float32', Float32Array.of(1, 2), [1, 2]) })
   try {
     await placement.finish(session)

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { Test } from 'tap'
+import { openRegistry } from '../../../engine/index.ts'
 import type { RunReport } from '../../../engine/index.ts'
 import { silentLog } from '../../../server/log.ts'
 import { MemoryQueue } from '../../../server/queue/memory-queue.ts'
@@ -22,6 +23,8 @@ async function setUp(t: Test) {
   const now = () => performance.now()
   const queue = new MemoryQueue({ ...testLimits, maxFinished: 1000, maxKeys: 1000, now })
   const store = new DiskImageStore({ folder, now: Date.now })
+  const found = await openRegistry([models])
+  const registry = { models: found.models, broken: found.broken }
   await store.start()
   const waiters = new Set<() => void>()
   const reports: RunReport[] = []
@@ -30,7 +33,7 @@ async function setUp(t: Test) {
     fork: () => forkWorker(new URL('../../../server/worker-main.js', import.meta.url)),
     policy: { firstDelayMs: 1, maxDelayMs: 1, maxFailedStarts: 2, steadyAfterMs: 60_000, stalledAfterMs: 600_000 },
     settings: (device, worker) => ({
-      worker, device, models: [models], warmUp: [model], threads: 1, weightsBudgetBytes: 2 ** 30, maxRows: 8, capacity: 8,
+      worker, device, registry, warmUp: [model], threads: 1, weightsBudgetBytes: 2 ** 30, maxRows: 8, capacity: 8,
       imageFolder: folder, imageTtlSeconds: 3600, fetch: { maxBytes: 2 ** 20, timeoutMs: 1000, privateHosts: [] }, logLevel: 'silent',
     }),
     onRun: (_, report) => {

@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { EngineError, ModelError } from '../../../engine/index.ts'
-import type { Engine, GeneratedImage, GenerationRequest, ModelRegistry, RgbImage, RunReport } from '../../../engine/index.ts'
+import type { Engine, GeneratedImage, GenerationRequest, RgbImage, RunReport } from '../../../engine/index.ts'
 
 /** What a fake engine tells its test. */
 export interface FakeEngineHooks {
@@ -104,13 +104,6 @@ const commands: Readonly<Record<string, Command>> = {
 async function killSelf(): Promise<never> {
   process.kill(process.pid, 'SIGKILL')
   return await new Promise<never>(() => {})
-}
-
-/** A registry with one model. */
-export const fakeRegistry: ModelRegistry = {
-  models: [{ air: 'test:tiny@1', type: 'checkpoint', name: 'tiny', path: '/none', defaults: {} }],
-  broken: [],
-  find: () => fakeRegistry.models[0],
 }
 
 /** Encodes a picture as its bytes. */

@@ -1,10 +1,9 @@
 import { startWorker } from '../../../server/worker-app.ts'
 import { ownProcess } from '../../../server/worker/own-process.ts'
-import { FakeEngine, fakeEncode, fakeRegistry } from './fake-engine.ts'
+import { FakeEngine, fakeEncode } from './fake-engine.ts'
 
 // A worker process as the server forks it, with an engine that does what its prompts say.
 await ownProcess(channel => startWorker(channel, {
-  openRegistry: async () => fakeRegistry,
   createEngine: async ({ onRun }) => new FakeEngine(onRun ? { onRun } : {}),
   encodeImage: fakeEncode,
 }))
