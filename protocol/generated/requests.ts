@@ -269,7 +269,7 @@ export interface IpAdapterInput {
   readonly weight: number
 }
 /**
- * Another SDXL checkpoint that takes the last steps over.
+ * Another SDXL checkpoint that takes the last steps over; LoRAs, ControlNets and IP-Adapters act in the steps before.
  */
 export interface RefinerInput {
   /**

@@ -95,7 +95,9 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
   if (unusable) return refuse(unusable)
   const refiner = task.refiner && planRefiner(task.refiner, { models: context.models, checkpoint: model, totalSteps })
   if (refiner && isRefusal(refiner)) return refuse(refiner)
-  const controlNets = planControlNets(task.controlNet ?? [], { models: context.models, checkpoint: model, totalSteps, baseUrl: origin.baseUrl })
+  const controlNets = planControlNets(task.controlNet ?? [], {
+    models: context.models, checkpoint: model, totalSteps, baseUrl: origin.baseUrl, ...(refiner && { refinerStep: refiner.startStep }),
+  })
   if (isRefusal(controlNets)) return refuse(controlNets)
   const key: TaskKey = { account: origin.account, taskUUID: task.taskUUID.toLowerCase() }
   const record: TaskRecord<ImageInput> = {

@@ -12,6 +12,8 @@ export interface ControlNetContext {
   readonly models: ModelRegistry
   readonly checkpoint: ModelSpec
   readonly totalSteps: number
+  /** The step from which on a refiner goes on, without ControlNets; absent where there is none. */
+  readonly refinerStep?: number
   /** Under which clients reach this server's pictures. */
   readonly baseUrl: string
 }
@@ -33,7 +35,7 @@ export function planControlNets(inputs: readonly ControlNetInput[], context: Con
 }
 
 function planControlNet(input: ControlNetInput, path: string, context: ControlNetContext): ControlNetUse<ImageInput> | Refusal {
-  const { models, checkpoint, totalSteps, baseUrl } = context
+  const { models, checkpoint, baseUrl } = context
   const model = findModel({ parameter: `${path}.model`, code }, input.model, ModelType.controlNet, models)
   if (isRefusal(model)) return model
   if (model.family !== checkpoint.family) {
@@ -42,13 +44,14 @@ function planControlNet(input: ControlNetInput, path: string, context: ControlNe
   }
   const guideImage = readImageInput(input.guideImage, baseUrl)
   if (!guideImage) return { code, parameter: `${path}.guideImage`, type: 'string', expected: expectedImage, value: 'something else' }
-  const window = windowOf(input, path, totalSteps)
+  const window = windowOf(input, path, context)
   if (isRefusal(window)) return window
   return { model: model.air, guideImage, weight: input.weight, ...window, controlMode: modes[input.controlMode] }
 }
 
 /** Steps count from 1 and the last one takes part; shares are diffusers' control_guidance_start and _end. */
-function windowOf({ startStep, startStepPercentage, endStep, endStepPercentage }: ControlNetInput, path: string, totalSteps: number): ControlWindow | Refusal {
+function windowOf(input: ControlNetInput, path: string, { totalSteps, refinerStep }: ControlNetContext): ControlWindow | Refusal {
+  const { startStep, startStepPercentage, endStep, endStepPercentage } = input
   const wrong = (name: string, expected: string, value: unknown, bounds: { readonly min?: number; readonly max?: number } = {}): Refusal =>
     ({ code, parameter: `${path}.${name}`, type: 'integer', expected, value: String(value), ...bounds })
   if (startStep !== undefined && startStepPercentage !== undefined) return wrong('startStepPercentage', 'left out beside startStep', startStepPercentage)
@@ -61,6 +64,9 @@ function windowOf({ startStep, startStepPercentage, endStep, endStepPercentage }
   }
   const start = startStep === undefined ? (startStepPercentage ?? 0) / 100 : (startStep - 1) / totalSteps
   const end = endStep === undefined ? (endStepPercentage ?? 100) / 100 : endStep / totalSteps
+  if (refinerStep !== undefined && start >= (refinerStep - 1) / totalSteps) {
+    return wrong(startStep === undefined ? 'startStepPercentage' : 'startStep', `before the refiner's first step, ${refinerStep}`, startStep ?? startStepPercentage)
+  }
   const isForward = startStep !== undefined && endStep !== undefined ? endStep > startStep : end > start
   // Without an end it is the last step, and a start never lies behind that.
   return isForward ? { start, end } : wrong(endStep === undefined ? 'endStepPercentage' : 'endStep', 'after the start', endStep ?? endStepPercentage)

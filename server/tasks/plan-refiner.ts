@@ -27,6 +27,7 @@ export function planRefiner(input: RefinerInput, { models, checkpoint, totalStep
     const value = `${model.air} of family ${model.family} for ${checkpoint.air} of family ${checkpoint.family}`
     return { code, parameter, type: 'string', expected: 'an SDXL refiner or checkpoint, for an SDXL checkpoint', value }
   }
+  if (model.takesMask) return { code, parameter, type: 'string', expected: 'a checkpoint that was not trained for inpainting', value: model.air }
   const startStep = startStepOf(input, totalSteps)
   return typeof startStep === 'number' ? { model: model.air, startStep } : startStep
 }

@@ -144,6 +144,7 @@ const models = [
   spec('local:sized@1', { noiseSchedule: trained, defaults: { width: 256, height: 192, steps: 4, CFGScale: 3, scheduler: 'Euler' } }),
   spec('local:xl@1', { family: 'sdxl' }),
   spec('local:refiner@1', { family: 'sdxlRefiner' }),
+  spec('local:xl-inpaint@1', { family: 'sdxl', takesMask: true }),
   spec('local:lora@1', { type: ModelType.lora }),
   spec('local:vae@1', { type: ModelType.vae }),
   spec('local:adapter@1', { type: ModelType.ipAdapter, family: 'sd1' }),

@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { TaskRecord } from '../../../server/queue/task-record.ts'
 import type { Item } from '../../helpers/wire-client.ts'
+import { onePixelPng } from '../helpers/fake-worker.ts'
 import { inference, isAbout, startTestGateway } from '../helpers/started-gateway.ts'
 
 const server = await startTestGateway()
@@ -39,6 +40,7 @@ t.test('what cannot refine is refused by name', async t => {
   const model = 'local:refiner@1'
   t.match(await refusal({ model: 'local:test@1' }), { code: 'invalidRefiner', parameter: 'refiner.model', message: /local:test@1 of family sd1 for local:xl@1/ })
   t.match(await refusal({ model }, { model: 'local:test@1' }), { code: 'invalidRefiner', parameter: 'refiner.model', message: /for local:test@1 of family sd1/ })
+  t.match(await refusal({ model: 'local:xl-inpaint@1' }), { code: 'invalidRefiner', parameter: 'refiner.model', message: /not trained for inpainting.*local:xl-inpaint@1/ })
   t.match(await refusal({ model: 'local:vae@1' }), { code: 'invalidRefiner', parameter: 'refiner.model' })
   t.match(await refusal({ model: 'local:none@1' }), { code: 'modelNotFound', parameter: 'refiner.model' })
   t.match(await refusal({}), { parameter: 'refiner.model' })
@@ -48,4 +50,15 @@ t.test('what cannot refine is refused by name', async t => {
   t.match(await refusal({ model, startStepPercentage: 100 }), { code: 'invalidRefiner', parameter: 'refiner.startStepPercentage' })
   t.match(await refusal({ model, startStep: 3, startStepPercentage: 20 }), { code: 'invalidRefiner', parameter: 'refiner.startStepPercentage' })
   t.match(await refusal({ model }, { ...base, steps: 1 }), { code: 'invalidSteps', parameter: 'steps' })
+})
+
+t.test('a ControlNet that would have no step before the refiner is refused by its start', async t => {
+  const refiner = { model: 'local:refiner@1', startStep: 11 }
+  const controlled = (window: object) => ({ ...base, controlNet: [{ model: 'local:xl-edges@1', guideImage: onePixelPng.toString('base64'), ...window }] })
+  for (const window of [{}, { startStep: 10 }, { startStepPercentage: 49 }, { startStep: 2, endStep: 20 }]) {
+    t.match(await planned(refiner, controlled(window)), { startStep: 11 }, JSON.stringify(window))
+  }
+  const code = 'invalidControlNet'
+  t.match(await refusal(refiner, controlled({ startStep: 11 })), { code, parameter: 'controlNet[0].startStep', message: /before the refiner's first step, 11/ })
+  t.match(await refusal(refiner, controlled({ startStepPercentage: 50 })), { code, parameter: 'controlNet[0].startStepPercentage' })
 })
