@@ -1,4 +1,5 @@
 import { findRequest } from './asks-for-nothing.ts'
+import { copyStart } from './copy-start.ts'
 import { createError } from './create-error.ts'
 import { describeValue } from './describe-value.ts'
 import { describeViolation, type Violation } from './describe-violation.ts'
@@ -19,12 +20,15 @@ const validatorOf: Readonly<Record<TaskType, Validator>> = validators
 /** The longest taskUUID that an error repeats; a longer one is not what any client waits for. */
 const maxEchoLength = 1024
 
+/** The longest path of a parameter in an error; names of a client's own may be of any length. */
+const maxNameLength = 200
+
 /** Reads one element of a frame. With `strictParameters` a parameter that the task type does not know is refused, not ignored. */
 export function parseTask(element: unknown, strictParameters: boolean): ParsedElement {
   if (!isElement(element)) return refused(createError('invalidRequest', { value: `an array with ${describeValue(element)}` }))
   const taskType = element['taskType'] ?? (element['ping'] === true ? 'ping' : undefined)
   const taskUUID = echoOf(element['taskUUID'])
-  const identity = { ...(typeof taskType === 'string' && { taskType: taskType.slice(0, maxEchoLength) }), ...(taskUUID !== undefined && { taskUUID }) }
+  const identity = { ...(typeof taskType === 'string' && { taskType: copyStart(taskType, maxEchoLength) }), ...(taskUUID !== undefined && { taskUUID }) }
   if (typeof taskType !== 'string') return refused(refuseTaskType(taskType, identity))
   const type = typeBySpelling.get(taskType)
   if (type === undefined) {
@@ -44,9 +48,9 @@ export function parseTask(element: unknown, strictParameters: boolean): ParsedEl
   return { type: 'task', task }
 }
 
-/** A taskUUID as an error may repeat it: a text that is not empty and not absurdly long. */
-export function echoOf(taskUUID: unknown): string | undefined {
-  return typeof taskUUID === 'string' && taskUUID !== '' && taskUUID.length <= maxEchoLength ? taskUUID : undefined
+/** A taskUUID or taskType as an error may repeat it: a text that is not empty and not absurdly long. */
+export function echoOf(name: unknown): string | undefined {
+  return typeof name === 'string' && name !== '' && name.length <= maxEchoLength ? name : undefined
 }
 
 function isElement(value: unknown): value is Element {
@@ -68,10 +72,10 @@ function findForbidden(element: Element, table: ParameterTable, strictParameters
   for (const name of table.unsupported) {
     const inside = findRequest(valueAt(element, name.split('.')))
     if (inside === undefined) continue
-    return createError('unsupportedParameter', { ...identity, parameter: inside === '' ? name : `${name}.${inside}`.slice(0, 200) })
+    return createError('unsupportedParameter', { ...identity, parameter: inside === '' ? name : copyStart(`${name}.${inside}`, maxNameLength) })
   }
   const unknown = strictParameters ? findUnknown(element, table.parameters, ['taskUUID', ...table.unsupported]) : undefined
-  return unknown === undefined ? undefined : createError('unknownParameter', { ...identity, parameter: unknown.slice(0, 200) })
+  return unknown === undefined ? undefined : createError('unknownParameter', { ...identity, parameter: copyStart(unknown, maxNameLength) })
 }
 
 function valueAt(element: unknown, path: readonly string[]): unknown {

@@ -98,7 +98,7 @@ t.test('each outside package has one importing place', async t => {
     pino: /^server\/log\.ts$/,
     '@huggingface/tokenizers': /^engine\/prompts\//,
     commander: /^server\/cli\//,
-    'secure-json-parse': /^(protocol\/parse-frame|server\/config\/resolve-config)\.ts$/,
+    'secure-json-parse': /^(protocol\/parse-json|server\/config\/resolve-config)\.ts$/,
   }
   t.same(violations(({ from, to }) => Object.hasOwn(places, to) && places[to]?.test(from) === false), [])
 })

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 
 /** The body is larger than allowed. */
@@ -9,6 +10,9 @@ export class BodyTooLargeError extends Error {
 export class BodyEncodingError extends Error {
   override readonly name = 'BodyEncodingError'
 }
+
+/** Some programs begin a text with it. */
+const byteOrderMark = Buffer.from('\ufeff')
 
 /**
  * Reads a request's body as text, stopping as soon as it is larger than `maxBytes`.
@@ -24,9 +28,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
     if (size > maxBytes) throw new BodyTooLargeError('The body is too large')
     chunks.push(chunk)
   }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
-  } catch (cause) {
-    throw new BodyEncodingError('The body is not UTF-8', { cause })
-  }
+  const bytes = Buffer.concat(chunks)
+  if (!isUtf8(bytes)) throw new BodyEncodingError('The body is not UTF-8')
+  return bytes.toString('utf8', bytes.subarray(0, byteOrderMark.length).equals(byteOrderMark) ? byteOrderMark.length : 0)
 }

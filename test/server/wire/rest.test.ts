@@ -38,6 +38,15 @@ t.test('H01 H02 both paths answer with the same results as a socket, with either
   }
 })
 
+t.test('a body is UTF-8, with a byte order mark or without, and nothing else', async t => {
+  const task = inference({ positivePrompt: 'ein Kätzchen' })
+  t.equal((await post('\ufeff', { body: Buffer.from(`\ufeff${JSON.stringify([task])}`) })).status, 200)
+  t.equal(server.worker.claimed.at(-1)?.request.prompt, 'ein Kätzchen')
+  for (const body of [Buffer.from(JSON.stringify([task]), 'latin1'), Buffer.from([0xff]), Buffer.from(`\ufeff\ufeff${JSON.stringify([inference()])}`)]) {
+    t.match(await post('', { body }), { status: 400, body: { error: { code: 'invalidJSON' } } })
+  }
+})
+
 t.test('H03 errors have both spellings and the status of their kind', async t => {
   const used = inference()
   await post([used])
