@@ -10,7 +10,7 @@ import { resolveNoiseScheduler } from './schedulers/names.ts'
 export type {
   ControlMode, ControlNetUse, EmbeddingUse, EncodedImage, GeneratedImage, GenerationRequest, IpAdapterUse, LoraUse, RefinerUse, RgbImage,
 } from './core/generation-request.ts'
-export { mapImages } from './core/map-images.ts'
+export { listImages, mapImages } from './core/map-images.ts'
 export type { WithImages } from './core/map-images.ts'
 export type { Engine, EngineOptions, RunReport } from './engine.ts'
 export { EngineError, EngineErrorCode } from './engine-error.ts'
@@ -28,7 +28,8 @@ export type { Device } from './runtime/model-session.ts'
 export { probeDevices } from './runtime/probe-devices.ts'
 export { DeviceUnusableError, resolveDevices } from './runtime/resolve-devices.ts'
 export type { DeviceChoice } from './runtime/resolve-devices.ts'
-export { findNoiseSchedulerProblem } from './pipelines/start-noise-scheduler.ts'
+export { createNoiseSchedulerCheck } from './pipelines/start-noise-scheduler.ts'
+export type { NoiseSchedulerCheck } from './pipelines/start-noise-scheduler.ts'
 export { noiseSchedulerNames, resolveNoiseScheduler } from './schedulers/names.ts'
 
 /**

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { CounterConfiguration } from 'prom-client'
 
 /** Every metric of the server; names and labels are declared here and nowhere else. Labels never hold ids. */
 export type Metrics = ReturnType<typeof createMetrics>
@@ -16,8 +17,8 @@ export function createMetrics() {
     connections: new Gauge({ registers, name: 'latentd_gateway_connections', help: 'Open WebSocket connections', labelNames: ['state'] }),
     closes: new Counter({ registers, name: 'latentd_gateway_closes_total', help: 'WebSocket connections closed, by close code', labelNames: ['code'] }),
     upgradesRefused: new Counter({ registers, name: 'latentd_gateway_upgrades_refused_total', help: 'WebSocket upgrades refused, by HTTP status', labelNames: ['status'] }),
-    framesReceived: new Counter({ registers, name: 'latentd_gateway_frames_received_total', help: 'WebSocket messages received' }),
-    framesSent: new Counter({ registers, name: 'latentd_gateway_frames_sent_total', help: 'WebSocket messages sent' }),
+    framesReceived: createTally({ registers, name: 'latentd_gateway_frames_received_total', help: 'WebSocket messages received' }),
+    framesSent: createTally({ registers, name: 'latentd_gateway_frames_sent_total', help: 'WebSocket messages sent' }),
     authentications: new Counter({ registers, name: 'latentd_gateway_authentications_total', help: 'Authentications, by outcome', labelNames: ['outcome'] }),
     requests: new Counter({ registers, name: 'latentd_gateway_http_requests_total', help: 'HTTP requests, by route and status', labelNames: ['route', 'status'] }),
 
@@ -45,4 +46,17 @@ export function createMetrics() {
       buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
     }),
   }
+}
+
+/** A counter for what happens with every message: prom-client is told of it only when somebody reads. */
+function createTally(configuration: Pick<CounterConfiguration<never>, 'registers' | 'name' | 'help'>) {
+  let count = 0
+  new Counter({
+    ...configuration,
+    collect() {
+      this.reset()
+      this.inc(count)
+    },
+  })
+  return { inc: () => { count++ } }
 }

@@ -53,7 +53,12 @@ const authenticator = new FileAuthenticator({ dataFolder: data.path, pepper: dat
 await authenticator.start()
 // Lines are made as in a server and go nowhere.
 const log = createLog({ level: config.logLevel, destination: { write() {} } })
-const model = { air: 'bench:instant@1', type: 'checkpoint', name: 'instant', path: '/none', defaults: {} } as const
+// What Stable Diffusion 1.5 says of its noise, so that a task's scheduler is checked as it is for a real model.
+const noiseSchedule = {
+  className: 'PNDMScheduler', numTrainTimesteps: 1000, betaStart: 0.00085, betaEnd: 0.012, betaSchedule: 'scaled_linear',
+  predictionType: 'epsilon', stepsOffset: 1, rescaleBetasZeroSnr: false, extra: {},
+} as const
+const model = { air: 'bench:instant@1', type: 'checkpoint', name: 'instant', path: '/none', defaults: {}, noiseSchedule } as const
 const gateway = await startGateway({
   host: '127.0.0.1', port: 0, authenticator, queue, images, inputs, log,
   fetchImage: () => Promise.reject(new Error('Nothing is fetched here')),

@@ -24,6 +24,13 @@ export async function mapImages<From, To, Request extends ImageFields<From>>(
   }
 }
 
+/** The pictures of a request. */
+export function listImages<Image>({ initImage, mask, controlNets, ipAdapters }: ImageFields<Image>): readonly Image[] {
+  if (initImage === undefined && mask === undefined && !controlNets && !ipAdapters) return []
+  const guides = [...controlNets ?? [], ...ipAdapters ?? []].map(({ guideImage }) => guideImage)
+  return [initImage, mask, ...guides].filter(image => image !== undefined)
+}
+
 type ImageMap<From, To> = (image: From, parameter: string) => Promise<To>
 
 /** One after the other, so that a picture that cannot be used is the first of its kind that is told. */

@@ -96,12 +96,14 @@ const BY_KEY: ReadonlyMap<string, NoiseScheduler> = new Map([
   ...SCHEDULERS.map(byKey),
 ])
 
+const BY_NAME: ReadonlyMap<string, NoiseScheduler> = new Map(SCHEDULERS.map((scheduler) => [scheduler.name, scheduler]))
+
 /** Names to show to people; `resolveNoiseScheduler` takes each of them, and some aliases. */
 export const noiseSchedulerNames: readonly string[] = SCHEDULERS.map((scheduler) => scheduler.name)
 
 /** Finds an algorithm by a user interface's name or a diffusers class name; case and spacing do not matter. */
 export function resolveNoiseScheduler(name: string): NoiseScheduler | undefined {
-  return BY_KEY.get(keyOf(name))
+  return BY_NAME.get(name) ?? BY_KEY.get(keyOf(name))
 }
 
 function schedulersOf(entry: Entry, base = entry.name): NoiseScheduler[] {

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
+import type { ParseFrameOptions } from '../../protocol/index.ts'
 import type { Authenticator } from '../access/principal.ts'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
@@ -16,7 +17,8 @@ export interface ConnectionOptions {
   /** Under which its client reaches the server, for image URLs. */
   readonly baseUrl: string
   readonly limits: ConnectionLimits
-  readonly strictParameters: boolean
+  /** How frames are read. */
+  readonly parsing: ParseFrameOptions
   readonly authenticator: Authenticator
   readonly hub: Hub
   readonly desk: TaskDesk

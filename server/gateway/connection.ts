@@ -65,6 +65,7 @@ export class Connection implements SessionSocket, TaskClient {
     this.#cancelClose?.()
     if (this.#state !== ConnectionState.closing) this.#to(ConnectionState.closing)
     this.#leave()
+    this.#writer.flush()
     this.#options.socket.close(code, reason)
   }
 
@@ -80,6 +81,10 @@ export class Connection implements SessionSocket, TaskClient {
   replaced(): void {
     this.#session = undefined
     this.close(CloseCode.sessionReplaced, 'session replaced')
+  }
+
+  get hasRoom(): boolean {
+    return this.#writer.hasRoom
   }
 
   writable(): Promise<void> {
@@ -121,11 +126,11 @@ export class Connection implements SessionSocket, TaskClient {
 
   #hear(data: RawData, isBinary: boolean): void {
     if (this.#state !== ConnectionState.opened && this.#state !== ConnectionState.ready) return
-    const { metrics, limits, strictParameters } = this.#options
+    const { metrics, parsing } = this.#options
     metrics.framesReceived.inc()
     this.#liveness.message({ isPeers: true })
     if (isBinary) return this.close(CloseCode.unsupportedData, 'text frames only')
-    const elements = parseFrame(toText(data), { maxTasksPerFrame: limits.maxTasksPerFrame, strictParameters })
+    const elements = parseFrame(toText(data), parsing)
     if (elements.every(isNothing)) this.#offend()
     for (const element of refuseRepeats(elements)) this.#take(element)
   }

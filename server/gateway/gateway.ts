@@ -2,10 +2,12 @@ import { randomInt, randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { createNoiseSchedulerCheck } from '../../engine/index.ts'
 import { systemClock } from '../clock.ts'
 import { Hub } from '../sessions/hub.ts'
 import { createFrameEncoder } from '../tasks/encode-outbox-frame.ts'
 import { Slots } from '../slots.ts'
+import { createImageUuids } from '../tasks/image-uuid.ts'
 import { TaskDesk } from '../tasks/task-desk.ts'
 import { FailureLimiter } from './failure-limiter.ts'
 import type { GatewayOptions } from './gateway-options.ts'
@@ -63,7 +65,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       metrics.taskDuration.observe({ status }, Math.max(0, clock.wallNow() - record.acceptedAt) / 1000)
     },
     plan: {
-      models: options.models, prices: options.prices, targets: options.targets, imageSecret: options.imageSecret, maxPixelSteps: limits.maxPixelSteps,
+      models: options.models, prices: options.prices, targets: options.targets, maxPixelSteps: limits.maxPixelSteps,
+      imageUuidOf: createImageUuids(options.imageSecret), findNoiseSchedulerProblem: createNoiseSchedulerCheck(),
       randomInteger: options.randomInteger ?? (limit => randomInt(limit)), now: () => clock.wallNow(),
     },
   })

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
 import { CloseCode } from '../../protocol/index.ts'
+import type { ParseFrameOptions } from '../../protocol/index.ts'
 import { baseUrlOf } from './base-url.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionOptions } from './connection-options.ts'
@@ -11,8 +12,9 @@ import type { FailureLimiter } from './failure-limiter.ts'
 import type { GatewayLimits } from './gateway-options.ts'
 
 /** What accepting sockets needs. */
-export interface SocketServerOptions extends Omit<ConnectionOptions, 'socket' | 'stream' | 'baseUrl' | 'limits' | 'onWrongKey' | 'onReady' | 'onClosed'> {
+export interface SocketServerOptions extends Omit<ConnectionOptions, 'socket' | 'stream' | 'baseUrl' | 'limits' | 'parsing' | 'onWrongKey' | 'onReady' | 'onClosed'> {
   readonly limits: GatewayLimits
+  readonly strictParameters: boolean
   readonly wrongKeys: FailureLimiter
   readonly corsOrigins: readonly string[]
   readonly publicUrl?: string
@@ -29,6 +31,7 @@ const maxBufferedChunks = 65_536
  */
 export class SocketServer {
   readonly #options: SocketServerOptions
+  readonly #parsing: ParseFrameOptions
   readonly #server: WebSocketServer
   readonly #connections = new Set<Connection>()
   /** Sockets that have not authenticated, by address. */
@@ -38,6 +41,7 @@ export class SocketServer {
 
   constructor(options: SocketServerOptions) {
     this.#options = options
+    this.#parsing = { maxTasksPerFrame: options.limits.maxTasksPerFrame, strictParameters: options.strictParameters }
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -123,6 +127,7 @@ export class SocketServer {
       ...this.#options,
       socket: webSocket,
       stream: socket,
+      parsing: this.#parsing,
       baseUrl: baseUrlOf(request, this.#options.publicUrl),
       onWrongKey: () => this.#options.wrongKeys.fail(address),
       onReady: known,

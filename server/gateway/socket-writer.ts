@@ -1,12 +1,14 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Clock } from '../clock.ts'
+import { encodeServerFrames } from './server-frames.ts'
+import type { ServerFrame } from './server-frames.ts'
 
 /** What a writer is made of. */
 export interface SocketWriterOptions {
   readonly socket: WebSocket
   /** What the socket writes to. */
-  readonly stream: Pick<Duplex, 'cork' | 'uncork'>
+  readonly stream: Pick<Duplex, 'write'>
   readonly clock: Clock
   /** Bytes that may wait in the socket before nothing more is given to it, and nothing more is read from it. */
   readonly maxBufferedBytes: number
@@ -28,7 +30,9 @@ export class SocketWriter {
   #fullSince: number | undefined
   #lowestWhileFull = 0
   #isClosed = false
-  #isGathering = false
+  /** What was written in this turn, and the length of its texts. */
+  #gathered: ServerFrame[] = []
+  #gatheredLength = 0
 
   constructor(options: SocketWriterOptions) {
     this.#options = options
@@ -40,19 +44,32 @@ export class SocketWriter {
     return this.#fullSince
   }
 
+  /** False while the peer has too much to read. */
+  get hasRoom(): boolean {
+    this.#look()
+    return this.#isClosed || this.#fullSince === undefined
+  }
+
   /** Writes a text frame. */
   write(text: string): void {
-    if (this.#isClosed) return
-    this.#gather()
-    this.#options.socket.send(text, () => this.#look())
-    if (text.length > maxGatheredLength) this.#flush()
+    this.#gather({ type: 'text', payload: text })
+    if (this.#gatheredLength > maxGatheredLength) this.flush()
     this.#look()
   }
 
   ping(payload: string): void {
-    if (this.#isClosed) return
-    this.#gather()
-    this.#options.socket.ping(payload)
+    this.#gather({ type: 'ping', payload })
+  }
+
+  /** Gives the system what was gathered, because something else goes out after it. */
+  flush(): void {
+    const { socket, stream } = this.#options
+    const frames = this.#gathered
+    if (frames.length === 0) return
+    this.#gathered = []
+    this.#gatheredLength = 0
+    // A socket that has begun to close, of itself too, must not be given anything after its close frame.
+    if (!this.#isClosed && socket.readyState === socket.OPEN) stream.write(encodeServerFrames(frames), () => this.#look())
   }
 
   /** Looks at the buffer after something that the socket answers by itself. */
@@ -62,8 +79,7 @@ export class SocketWriter {
 
   /** Resolves when there is room, or when the socket is gone. */
   writable(): Promise<void> {
-    this.#look()
-    if (this.#isClosed || this.#fullSince === undefined) return Promise.resolve()
+    if (this.hasRoom) return Promise.resolve()
     return new Promise(resolve => this.#waiting.push(resolve))
   }
 
@@ -74,23 +90,17 @@ export class SocketWriter {
   }
 
   /** Holds back what is written until this turn's other work is done, promises included. */
-  #gather(): void {
-    if (this.#isGathering) return
-    this.#isGathering = true
-    this.#options.stream.cork()
-    process.nextTick(() => this.#flush())
-  }
-
-  #flush(): void {
-    if (!this.#isGathering) return
-    this.#isGathering = false
-    this.#options.stream.uncork()
+  #gather(frame: ServerFrame): void {
+    if (this.#isClosed) return
+    if (this.#gathered.length === 0) process.nextTick(() => this.flush())
+    this.#gathered.push(frame)
+    this.#gatheredLength += frame.payload.length
   }
 
   #look(): void {
     const { socket, clock, maxBufferedBytes } = this.#options
     if (this.#isClosed) return
-    const { bufferedAmount } = socket
+    const bufferedAmount = socket.bufferedAmount + this.#gatheredLength
     if (bufferedAmount < maxBufferedBytes) {
       if (this.#fullSince === undefined) return
       this.#fullSince = undefined

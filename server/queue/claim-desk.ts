@@ -9,35 +9,34 @@ export interface PendingClaim {
 }
 
 interface Waiting extends PendingClaim {
+  readonly signal: AbortSignal
   cancel(reason: unknown): void
 }
 
 /** Workers that wait for work, longest waiting first. */
 export class ClaimDesk {
   readonly #waiting = new Set<Waiting>()
+  /** Signals that are listened to: once each, however often their owners wait, for a listener costs more than a wait. */
+  readonly #heard = new WeakSet<AbortSignal>()
 
   /** Waits for a grant; rejects with the signal's reason when aborted, after calling `onGone`. */
   wait(worker: string, room: number, signal: AbortSignal, onGone: () => void): Promise<readonly Lease[]> {
+    this.#hear(signal)
     return new Promise((resolve, reject) => {
-      const leave = () => {
-        this.#waiting.delete(claim)
-        signal.removeEventListener('abort', onAbort)
-      }
       const claim: Waiting = {
         worker,
         room,
+        signal,
         grant: leases => {
-          leave()
+          this.#waiting.delete(claim)
           resolve(leases)
         },
         cancel: reason => {
-          leave()
+          this.#waiting.delete(claim)
           onGone()
           reject(reason)
         },
       }
-      const onAbort = () => claim.cancel(signal.reason)
-      signal.addEventListener('abort', onAbort)
       this.#waiting.add(claim)
     })
   }
@@ -56,5 +55,13 @@ export class ClaimDesk {
     for (const claim of [...this.#waiting]) {
       if (worker === undefined || claim.worker === worker) claim.cancel(reason)
     }
+  }
+
+  #hear(signal: AbortSignal): void {
+    if (this.#heard.has(signal)) return
+    this.#heard.add(signal)
+    signal.addEventListener('abort', () => {
+      for (const claim of [...this.#waiting]) if (claim.signal === signal) claim.cancel(signal.reason)
+    }, { once: true })
   }
 }

@@ -1,12 +1,12 @@
 import { taskCost } from './task-cost.ts'
 import type { TaskEntry } from './task-entry.ts'
 
-/** One account's waiting tasks. Maps keep the order of insertion and forget in constant time. */
+/** One account's waiting tasks. Sets keep the order of insertion and forget in constant time. */
 interface Lane {
   readonly account: string
   /** Tasks that were given back; they go first. */
-  readonly returned: Map<string, TaskEntry>
-  readonly fresh: Map<string, TaskEntry>
+  readonly returned: Set<TaskEntry>
+  readonly fresh: Set<TaskEntry>
   /** Virtual time up to which this account has had its share. */
   served: number
 }
@@ -31,14 +31,14 @@ export class FairBacklog {
   }
 
   add(entry: TaskEntry): void {
-    this.#lane(entry.record.key.account).fresh.set(entry.id, entry)
+    this.#lane(entry.record.key.account).fresh.add(entry)
     this.#size++
   }
 
   /** Puts a task that was given out back in front, and its account's bill back to what it was. */
   giveBack(entry: TaskEntry): void {
     const lane = this.#lane(entry.record.key.account)
-    lane.returned.set(entry.id, entry)
+    lane.returned.add(entry)
     lane.served -= taskCost(entry.record)
     this.#size++
   }
@@ -46,7 +46,7 @@ export class FairBacklog {
   remove(entry: TaskEntry): boolean {
     const lane = this.#lanes.get(entry.record.key.account)
     if (!lane) return false
-    const wasThere = lane.returned.delete(entry.id) || lane.fresh.delete(entry.id)
+    const wasThere = lane.returned.delete(entry) || lane.fresh.delete(entry)
     if (wasThere) this.#size--
     this.#forgetEmptyLanes()
     return wasThere
@@ -82,7 +82,7 @@ export class FairBacklog {
   #lane(account: string): Lane {
     const known = this.#lanes.get(account)
     if (known) return known
-    const lane: Lane = { account, returned: new Map(), fresh: new Map(), served: this.#virtualTime }
+    const lane: Lane = { account, returned: new Set(), fresh: new Set(), served: this.#virtualTime }
     this.#lanes.set(account, lane)
     return lane
   }

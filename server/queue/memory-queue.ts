@@ -4,8 +4,8 @@ import type { PendingClaim } from './claim-desk.ts'
 import type { Lease, SubmitOutcome, TaskEvent, TaskQueue } from './contract.ts'
 import { FairBacklog } from './fair-backlog.ts'
 import { KeyMemory } from './key-memory.ts'
-import { grantLease, LeaseEndedError } from './memory-lease.ts'
-import type { MemoryLease } from './memory-lease.ts'
+import { Line } from './line.ts'
+import { LeaseEndedError, MemoryLease } from './memory-lease.ts'
 import type { MemoryQueueOptions } from './memory-queue-options.ts'
 import { processingFailed } from './processing-failed.ts'
 import { QueueClosedError } from './queue-closed-error.ts'
@@ -27,13 +27,14 @@ export class MemoryQueue implements TaskQueue {
   readonly #options: MemoryQueueOptions
   readonly #tasks = new Map<string, TaskEntry>()
   /** Ended tasks in the order of their ends. */
-  readonly #finished = new Map<string, TaskEntry>()
+  readonly #finished = new Line<TaskEntry>()
   readonly #keys: KeyMemory
   readonly #backlog = new FairBacklog()
   readonly #retries = new RetryLine()
   readonly #desk = new ClaimDesk()
   readonly #workers = new WorkerDesk()
-  readonly #listeners = new Set<(event: TaskEvent) => void>()
+  /** Replaced when it changes, so that a walk over it stays one. */
+  #listeners: readonly ((event: TaskEvent) => void)[] = []
   /** Nothing new is accepted. */
   #isClosed = false
   /** Nothing is given out any more. */
@@ -84,20 +85,21 @@ export class MemoryQueue implements TaskQueue {
   }
 
   subscribe(listener: (event: TaskEvent) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    this.#listeners = [...this.#listeners, listener]
+    return () => { this.#listeners = this.#listeners.filter(other => other !== listener) }
   }
 
   async claim(worker: string, room: number, signal: AbortSignal): Promise<readonly Lease[]> {
     signal.throwIfAborted()
     if (this.#isStopped) throw new LeaseEndedError('The queue has stopped')
     this.#workers.see(worker, this.#options.now())
-    const granted = this.#desk.wait(worker, room, signal, () => {
+    // Whoever waits already could not be given what waits now, so nobody is overtaken.
+    const entries = this.waiting > 0 ? this.#entriesFor({ worker, room }) : []
+    if (entries.length > 0) return entries.map(entry => this.#lease(worker, entry))
+    return this.#desk.wait(worker, room, signal, () => {
       this.#retries.unreserve(worker)
       this.#giveOut()
     })
-    this.#giveOut()
-    return granted
   }
 
   async renew(worker: string): Promise<void> {
@@ -105,8 +107,8 @@ export class MemoryQueue implements TaskQueue {
   }
 
   async commit(lease: Lease, result: CommittedResult): Promise<'committed' | 'superseded'> {
-    const entry = this.#tasks.get(taskId(lease.record.key))
-    if (!entry || entry.isFinal || entry.has(result.index)) return 'superseded'
+    const { entry } = MemoryLease.of(lease)
+    if (entry.isFinal || entry.has(result.index)) return 'superseded'
     const planned = entry.record.results.find(({ index }) => index === result.index)
     if (planned?.imageUUID !== result.imageUUID) throw new Error('A commit names a result that its task does not have')
     entry.add(result)
@@ -115,18 +117,18 @@ export class MemoryQueue implements TaskQueue {
   }
 
   async fail(lease: Lease, error: ErrorBody): Promise<void> {
-    const held = this.#release(lease)
-    if (held && !held.entry.isFinal) this.#end(held.entry, TaskStatus.failed, error)
-    this.#giveOut()
+    const entry = this.#release(MemoryLease.of(lease))
+    if (entry && !entry.isFinal) this.#end(entry, TaskStatus.failed, error)
+    else this.#giveOut()
   }
 
   async settle(lease: Lease): Promise<void> {
-    const entry = this.#tasks.get(taskId(lease.record.key))
-    const held = this.#workers.find(lease.worker, taskId(lease.record.key))
-    if (held && !held.entry.isFinal && !held.entry.isComplete) throw new Error('A task was settled before all its results were committed')
-    this.#release(lease)
-    if (entry && !entry.isFinal && entry.isComplete) this.#end(entry, TaskStatus.completed)
-    this.#giveOut()
+    const held = MemoryLease.of(lease)
+    const { entry } = held
+    if (entry.hold === held && !entry.isFinal && !entry.isComplete) throw new Error('A task was settled before all its results were committed')
+    this.#release(held)
+    if (!entry.isFinal && entry.isComplete) this.#end(entry, TaskStatus.completed)
+    else this.#giveOut()
   }
 
   async abandon(worker: string): Promise<void> {
@@ -135,13 +137,14 @@ export class MemoryQueue implements TaskQueue {
     this.#desk.cancelAll(reason, worker)
     for (const held of this.#workers.dismiss(worker)) {
       held.abort(reason)
+      held.entry.hold = undefined
       if (!held.entry.isFinal) this.#survive(held.entry)
     }
     this.#giveOut()
   }
 
   async giveBack(lease: Lease): Promise<void> {
-    const entry = this.#release(lease)?.entry
+    const entry = this.#release(MemoryLease.of(lease))
     if (entry && !entry.isFinal) {
       entry.to(TaskStatus.waiting)
       if (entry.isRetry) this.#retries.addFirst(entry)
@@ -179,7 +182,7 @@ export class MemoryQueue implements TaskQueue {
     this.close()
     this.#isStopped = true
     this.#desk.cancelAll(new LeaseEndedError('The queue has stopped'))
-    this.#listeners.clear()
+    this.#listeners = []
   }
 
   #isFullFor(account: string): boolean {
@@ -191,10 +194,10 @@ export class MemoryQueue implements TaskQueue {
   #forgetFinished(): void {
     const { now, finishedRetentionMs, maxFinished, keyRetentionMs } = this.#options
     const time = now()
-    for (const [id, entry] of this.#finished) {
-      const endedAt = entry.endedAt ?? time
+    for (let entry = this.#finished.first; entry; entry = this.#finished.first) {
+      const { id, endedAt = time } = entry
       if (this.#finished.size <= maxFinished && endedAt + finishedRetentionMs > time) break
-      this.#finished.delete(id)
+      this.#finished.dropFirst()
       this.#tasks.delete(id)
       this.#keys.remember(id, entry.snapshot(), endedAt + keyRetentionMs)
     }
@@ -202,7 +205,7 @@ export class MemoryQueue implements TaskQueue {
 
   /** Grants waiting claims, longest waiting first, for as long as there is something to grant. */
   #giveOut(): void {
-    if (this.#isStopped) return
+    if (this.#isStopped || this.waiting === 0) return
     for (const claim of this.#desk.list()) {
       const entries = this.#entriesFor(claim)
       if (entries.length > 0) claim.grant(entries.map(entry => this.#lease(claim.worker, entry)))
@@ -210,7 +213,7 @@ export class MemoryQueue implements TaskQueue {
   }
 
   /** A task that killed a worker runs alone: its worker holds nothing else before it is done. */
-  #entriesFor({ worker, room }: PendingClaim): readonly TaskEntry[] {
+  #entriesFor({ worker, room }: Pick<PendingClaim, 'worker' | 'room'>): readonly TaskEntry[] {
     if (this.#workers.isReserved(worker)) return []
     if (this.#workers.isIdle(worker)) {
       const retry = this.#retries.take()
@@ -231,18 +234,20 @@ export class MemoryQueue implements TaskQueue {
   }
 
   #lease(worker: string, entry: TaskEntry): Lease {
-    const held = grantLease(worker, entry)
+    const lease = new MemoryLease(worker, entry)
     entry.to(TaskStatus.running)
-    this.#workers.hold(held)
-    return held.lease
+    entry.hold = lease
+    this.#workers.hold(lease)
+    return lease
   }
 
   /** Ends a worker's hold on a task; undefined when it was lost before. */
-  #release(lease: Lease): MemoryLease | undefined {
-    const held = this.#workers.find(lease.worker, taskId(lease.record.key))
-    if (held?.lease !== lease) return undefined
-    this.#workers.release(held)
-    return held
+  #release(lease: MemoryLease): TaskEntry | undefined {
+    const { entry } = lease
+    if (entry.hold !== lease) return undefined
+    entry.hold = undefined
+    this.#workers.release(lease)
+    return entry
   }
 
   /** What becomes of a task whose worker died. */
@@ -255,18 +260,20 @@ export class MemoryQueue implements TaskQueue {
   }
 
   #end(entry: TaskEntry, status: TaskStatus, error?: ErrorBody): void {
-    this.#backlog.remove(entry)
-    this.#retries.remove(entry)
+    if (entry.status === TaskStatus.waiting) {
+      this.#backlog.remove(entry)
+      this.#retries.remove(entry)
+    }
     entry.to(status, error)
     entry.endedAt = this.#options.now()
-    this.#finished.set(entry.id, entry)
+    this.#finished.add(entry)
     this.#forgetFinished()
-    this.#workers.findByTask(entry.id)?.abort(new LeaseEndedError(`The task is ${status}`))
+    entry.hold?.abort(new LeaseEndedError(`The task is ${status}`))
     this.#emit({ type: 'ended', snapshot: entry.snapshot() })
     this.#giveOut()
   }
 
   #emit(event: TaskEvent): void {
-    for (const listener of [...this.#listeners]) listener(event)
+    for (const listener of this.#listeners) listener(event)
   }
 }

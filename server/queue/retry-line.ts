@@ -22,6 +22,7 @@ export class RetryLine {
   }
 
   remove(entry: TaskEntry): void {
+    if (this.#entries.length === 0) return
     this.#entries = this.#entries.filter(other => other !== entry)
     for (const [worker, reserved] of this.#reserved) {
       if (reserved === entry) this.#reserved.delete(worker)

@@ -11,6 +11,12 @@ const nextStatuses: Readonly<Record<TaskStatus, readonly TaskStatus[]>> = {
   cancelled: [],
 }
 
+/** What a worker has a task by. */
+export interface TaskHold {
+  /** Tells the worker that it has the task no longer. */
+  abort(reason: Error): void
+}
+
 /**
  * The memory queue's state of one task.
  *
@@ -25,9 +31,12 @@ export class TaskEntry {
   deaths = 0
   /** Monotonic ms; set when the task ends. */
   endedAt: number | undefined
+  /** Set by the queue while a worker has the task. */
+  hold: TaskHold | undefined
   #status: TaskStatus = TaskStatus.waiting
   #error: ErrorBody | undefined
-  readonly #results = new Map<number, CommittedResult>()
+  /** By index, without gaps. */
+  readonly #results: CommittedResult[] = []
 
   constructor(record: TaskRecord) {
     this.record = record
@@ -43,7 +52,7 @@ export class TaskEntry {
   }
 
   get isComplete(): boolean {
-    return this.#results.size === this.record.results.length
+    return this.#results.length === this.record.results.length
   }
 
   /** True when the task was given out before and has to run alone. */
@@ -52,15 +61,16 @@ export class TaskEntry {
   }
 
   get committed(): readonly number[] {
-    return [...this.#results.keys()].sort((a, b) => a - b)
+    return this.#results.map(({ index }) => index)
   }
 
   has(index: number): boolean {
-    return this.#results.has(index)
+    return this.#results.some(result => result.index === index)
   }
 
   add(result: CommittedResult): void {
-    this.#results.set(result.index, result)
+    const place = this.#results.findIndex(({ index }) => index > result.index)
+    this.#results.splice(place < 0 ? this.#results.length : place, 0, result)
   }
 
   to(next: TaskStatus, error?: ErrorBody): void {
@@ -70,8 +80,7 @@ export class TaskEntry {
   }
 
   snapshot(): TaskSnapshot {
-    const results = [...this.#results.values()].sort((a, b) => a.index - b.index)
-    return { record: this.record, status: this.#status, results, ...(this.#error && { error: this.#error }) }
+    return { record: this.record, status: this.#status, results: [...this.#results], ...(this.#error && { error: this.#error }) }
   }
 }
 

@@ -2,7 +2,9 @@ import type { MemoryLease } from './memory-lease.ts'
 
 /** What one worker holds. */
 interface Holder {
-  readonly leases: Map<string, MemoryLease>
+  readonly leases: Set<MemoryLease>
+  /** Those of them on tasks that have to run alone. */
+  retries: number
   /** Monotonic ms of its last sign of life. */
   seenAt: number
 }
@@ -15,38 +17,26 @@ export class WorkerDesk {
   see(worker: string, now: number): void {
     const holder = this.#holders.get(worker)
     if (holder) holder.seenAt = now
-    else this.#holders.set(worker, { leases: new Map(), seenAt: now })
+    else this.#holders.set(worker, { leases: new Set(), retries: 0, seenAt: now })
   }
 
-  hold(held: MemoryLease): void {
-    const holder = this.#holders.get(held.lease.worker)
+  hold(lease: MemoryLease): void {
+    const holder = this.#holders.get(lease.worker)
     if (!holder) throw new Error('A lease was given to a worker that was never seen')
-    holder.leases.set(held.entry.id, held)
+    holder.leases.add(lease)
+    if (lease.isRetry) holder.retries++
   }
 
-  /** The lease of a worker on a task; undefined when it was lost. */
-  find(worker: string, taskId: string): MemoryLease | undefined {
-    return this.#holders.get(worker)?.leases.get(taskId)
-  }
-
-  /** The lease on a task, whoever holds it. */
-  findByTask(taskId: string): MemoryLease | undefined {
-    for (const holder of this.#holders.values()) {
-      const held = holder.leases.get(taskId)
-      if (held) return held
-    }
-    return undefined
-  }
-
-  release(held: MemoryLease): void {
-    this.#holders.get(held.lease.worker)?.leases.delete(held.entry.id)
+  release(lease: MemoryLease): void {
+    const holder = this.#holders.get(lease.worker)
+    if (holder?.leases.delete(lease) && lease.isRetry) holder.retries--
   }
 
   /** Takes all leases from a worker and forgets it. */
   dismiss(worker: string): readonly MemoryLease[] {
     const holder = this.#holders.get(worker)
     this.#holders.delete(worker)
-    return holder ? [...holder.leases.values()] : []
+    return holder ? [...holder.leases] : []
   }
 
   isIdle(worker: string): boolean {
@@ -55,10 +45,7 @@ export class WorkerDesk {
 
   /** True while the worker runs a task that has to be alone. */
   isReserved(worker: string): boolean {
-    for (const held of this.#holders.get(worker)?.leases.values() ?? []) {
-      if (held.lease.isRetry) return true
-    }
-    return false
+    return (this.#holders.get(worker)?.retries ?? 0) > 0
   }
 
   /** Workers that hold something and were not heard of since. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { TaskRecord } from '../queue/task-record.ts'
 import { AccountQuota } from './account-quota.ts'
-import type { OutboxFrame } from './outbox-item.ts'
+import type { EncodeFrame } from './attachment.ts'
 import { Session } from './session.ts'
 import type { SessionLimits } from './session.ts'
 import type { SessionSocket } from './session-socket.ts'
@@ -22,7 +22,7 @@ export interface HubOptions {
   readonly clock: Clock
   /** Makes the UUID of a session: a capability, so it has to be unguessable. */
   readonly makeUuid: () => string
-  readonly encode: (frame: OutboxFrame) => Promise<string>
+  readonly encode: EncodeFrame
   /** Called with the tasks that an expired session was still following. */
   readonly onExpired: (tasks: readonly TaskRecord[]) => void
 }
@@ -83,7 +83,7 @@ export class Hub {
   }
 
   find(uuid: string): Session | undefined {
-    return this.#sessions.get(uuid.toLowerCase())
+    return this.#sessions.get(uuid) ?? this.#sessions.get(uuid.toLowerCase())
   }
 
   /** Expires what nobody came back for and ends sockets that do not confirm. */

@@ -14,9 +14,9 @@ export type OutboxItem =
 /** An item and what became of it so far. */
 export interface OutboxEntry {
   readonly item: OutboxItem
-  /** True when it was given to a socket before: its client may have seen it. */
+  /** True when it was given to a socket before: its client may have seen it. Set by the outbox. */
   readonly wasWritten: boolean
-  /** True when the client refused the frame with the picture inside; it gets the picture's URL instead. */
+  /** True when the client refused the frame with the picture inside; it gets the picture's URL instead. Set by the outbox. */
   readonly byUrl: boolean
 }
 

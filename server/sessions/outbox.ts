@@ -1,6 +1,12 @@
 import type { OutboxEntry, OutboxFrame, OutboxItem } from './outbox-item.ts'
 import { planReplay } from './replay-plan.ts'
 
+/** Entries and frames as the outbox alone may change them. */
+type OwnEntry = { -readonly [Field in keyof OutboxEntry]: OutboxEntry[Field] }
+interface OwnFrame extends OutboxFrame {
+  readonly entries: readonly OwnEntry[]
+}
+
 /**
  * What a session owes its client, in order: first what was written and not yet confirmed, then what was not written.
  *
@@ -9,8 +15,8 @@ import { planReplay } from './replay-plan.ts'
  *                └──────── rewind ───────┘
  */
 export class Outbox {
-  #unwritten: OutboxFrame[] = []
-  #unconfirmed: OutboxFrame[] = []
+  #unwritten: OwnFrame[] = []
+  #unconfirmed: OwnFrame[] = []
   #lastSeq = 0
   #lastWritten = 0
   /** Kept beside the frames: it is asked for with every item that is added, and there may be a thousand. */
@@ -42,7 +48,6 @@ export class Outbox {
   }
 
   add(item: OutboxItem): void {
-    this.#size++
     this.#push([{ item, wasWritten: false, byUrl: false }])
   }
 
@@ -55,15 +60,16 @@ export class Outbox {
   written(): void {
     const frame = this.#unwritten.shift()
     if (!frame) throw new Error('Nothing was there to be written')
-    this.#unconfirmed.push({ ...frame, entries: frame.entries.map(entry => ({ ...entry, wasWritten: true })) })
+    for (const entry of frame.entries) entry.wasWritten = true
+    this.#unconfirmed.push(frame)
     this.#lastWritten = frame.seq
   }
 
   /** Forgets what was written up to `seq`; returns how many items. A position never written confirms nothing. */
   confirm(seq: number): number {
     if (!Number.isSafeInteger(seq) || seq > this.#lastWritten) return 0
-    const confirmed = countEntries(this.#unconfirmed.filter(frame => frame.seq <= seq))
-    this.#unconfirmed = this.#unconfirmed.filter(frame => frame.seq > seq)
+    const firstKept = this.#unconfirmed.findIndex(frame => frame.seq > seq)
+    const confirmed = countEntries(this.#unconfirmed.splice(0, firstKept < 0 ? this.#unconfirmed.length : firstKept))
     this.#size -= confirmed
     return confirmed
   }
@@ -73,12 +79,13 @@ export class Outbox {
     const entries = [...this.#unconfirmed, ...this.#unwritten].flatMap(frame => frame.entries)
     this.#unconfirmed = []
     this.#unwritten = []
-    for (const frame of planReplay(entries)) this.#push(frame)
+    this.#size = 0
+    for (const frame of planReplay(entries)) this.#push(frame.map(entry => ({ ...entry })))
   }
 
   /** Inline pictures that were written go out as URLs from now on, because the client cannot take frames of that size. */
   preferUrls(): void {
-    this.#unconfirmed = this.#unconfirmed.map(frame => ({ ...frame, entries: frame.entries.map(entry => ({ ...entry, byUrl: true })) }))
+    for (const { entries } of this.#unconfirmed) for (const entry of entries) entry.byUrl = true
   }
 
   /** Forgets everything; returns how many items. */
@@ -90,7 +97,8 @@ export class Outbox {
     return size
   }
 
-  #push(entries: readonly OutboxEntry[]): void {
+  #push(entries: readonly OwnEntry[]): void {
+    this.#size += entries.length
     this.#unwritten.push({ seq: ++this.#lastSeq, entries })
   }
 }

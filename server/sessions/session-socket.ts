@@ -1,5 +1,7 @@
 /** What a session needs of the socket it is attached to. */
 export interface SessionSocket {
+  /** False while its buffer is full. */
+  readonly hasRoom: boolean
   /** Resolves when the socket takes a frame; at once where its buffer has room. */
   writable(): Promise<void>
   write(frame: string): void

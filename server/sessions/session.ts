@@ -4,8 +4,9 @@ import type { TaskEvent } from '../queue/contract.ts'
 import type { TaskRecord } from '../queue/task-record.ts'
 import type { AccountQuota } from './account-quota.ts'
 import { Attachment } from './attachment.ts'
+import type { EncodeFrame } from './attachment.ts'
 import { isInline } from './outbox-item.ts'
-import type { OutboxFrame, OutboxItem } from './outbox-item.ts'
+import type { OutboxItem } from './outbox-item.ts'
 import { Outbox } from './outbox.ts'
 import type { SessionSocket } from './session-socket.ts'
 import { TaskLedger } from './task-ledger.ts'
@@ -31,8 +32,7 @@ export interface SessionOptions {
   readonly limits: SessionLimits
   readonly quota: AccountQuota
   readonly clock: Clock
-  /** Turns a frame's items into text, reading inline pictures from the store; must not reject. */
-  readonly encode: (frame: OutboxFrame) => Promise<string>
+  readonly encode: EncodeFrame
 }
 
 /** Whether a task may be submitted. `known`: this session is following a task of that taskUUID already. */

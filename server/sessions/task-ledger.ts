@@ -9,8 +9,10 @@ interface LedgerEntry {
   items: number
   isAccepted: boolean
   /** What happened before the queue's answer arrived here. */
-  readonly heldBack: TaskEvent[]
+  heldBack: TaskEvent[] | undefined
 }
+
+const nothing: readonly TaskEvent[] = []
 
 /** The tasks of one session that have not ended, with the outbox room each has reserved. */
 export class TaskLedger {
@@ -40,16 +42,18 @@ export class TaskLedger {
   }
 
   reserve(record: TaskRecord, items: number): void {
-    this.#entries.set(record.key.taskUUID, { record, items, isAccepted: false, heldBack: [] })
+    this.#entries.set(record.key.taskUUID, { record, items, isAccepted: false, heldBack: undefined })
     this.#reserved += items
   }
 
   /** Returns what happened in the meantime, in order. */
   accept(record: TaskRecord): readonly TaskEvent[] {
     const entry = this.#entries.get(record.key.taskUUID)
-    if (!entry) return []
+    if (!entry) return nothing
     entry.isAccepted = true
-    return entry.heldBack.splice(0)
+    const { heldBack = nothing } = entry
+    entry.heldBack = undefined
+    return heldBack
   }
 
   /** Keeps an event of a task whose acceptance is not known here yet: its acknowledgement has to go first. */
@@ -57,7 +61,7 @@ export class TaskLedger {
     const record = event.type === 'result' ? event.record : event.snapshot.record
     const entry = this.#entries.get(record.key.taskUUID)
     if (!entry || entry.isAccepted) return false
-    entry.heldBack.push(event)
+    ;(entry.heldBack ??= []).push(event)
     return true
   }
 

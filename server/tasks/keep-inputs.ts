@@ -1,4 +1,4 @@
-import { mapImages } from '../../engine/index.ts'
+import { listImages, mapImages } from '../../engine/index.ts'
 import type { ErrorBody } from '../../protocol/index.ts'
 import type { ImageReference, TaskRecord } from '../queue/task-record.ts'
 import { InputImageError } from '../storage/input-image-error.ts'
@@ -11,6 +11,11 @@ import { wireParameterOf } from './wire-parameters.ts'
 export type Kept =
   | { readonly type: 'kept'; readonly record: TaskRecord }
   | { readonly type: 'refused'; readonly error: ErrorBody }
+
+/** True for a task without pictures that would have to be stored: it is what a queue takes already. */
+export function isKept(task: TaskRecord<ImageInput>): task is TaskRecord {
+  return listImages(task.request).every(({ type }) => type !== 'inline')
+}
 
 /** Stores the pictures that came inside a task, so that what is queued stays small. */
 export async function keepInputs(task: TaskRecord<ImageInput>, images: InputImages): Promise<Kept> {

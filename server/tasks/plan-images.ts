@@ -12,8 +12,8 @@ export type ImagePlan = Pick<TaskRequest<ImageInput>, 'initImage' | 'strength' |
 const defaultStrength = 0.8
 const outpaintStrength = 1
 
-/** Plans image to image, inpainting or outpainting; nothing for text to image. */
-export function planImages(task: ImageInferenceRequest, baseUrl: string): ImagePlan | Refusal {
+/** Plans image to image, inpainting or outpainting; undefined for text to image. */
+export function planImages(task: ImageInferenceRequest, baseUrl: string): ImagePlan | Refusal | undefined {
   const seedImage = oneOf('seedImage', task.seedImage, 'inputs.seedImage', task.inputs?.seedImage)
   const maskImage = oneOf('maskImage', task.maskImage, 'inputs.maskImage', task.inputs?.maskImage)
   const outpaint = oneOf('outpaint', outpaintOf(task.outpaint), 'outpainting', outpaintOf(task.outpainting))
@@ -21,7 +21,7 @@ export function planImages(task: ImageInferenceRequest, baseUrl: string): ImageP
   const given = { seedImage, maskImage, outpaint } as Given
   const refusal = refuseCombination(task, given)
   if (refusal) return refusal
-  if (given.seedImage === undefined) return {}
+  if (given.seedImage === undefined) return undefined
   const initImage = readImage('seedImage', given.seedImage, baseUrl)
   if (isRefusal(initImage)) return initImage
   const mask = given.maskImage === undefined ? undefined : readImage('maskImage', given.maskImage, baseUrl)

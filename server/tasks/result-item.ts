@@ -27,9 +27,25 @@ export class PictureGoneError extends Error {
  * Builds the item of a finished picture. Inline pictures are read from the store here, and live as long as the item.
  * @throws PictureGoneError when an inline picture has expired.
  */
-export async function buildResultItem(record: TaskRecord, result: CommittedResult, images: ImageStore, types: TaskRecord['output']['types'] = record.output.types): Promise<ImageResult> {
+export async function buildResultItem(record: TaskRecord, result: CommittedResult, images: ImageStore, types: OutputTypes = record.output.types): Promise<ImageResult> {
+  return resultItem(record, result, types, types.every(isUrl) ? '' : await readBase64(images, result.imageUUID))
+}
+
+/** Builds the item of a finished picture that goes out as a URL. */
+export function buildUrlItem(record: TaskRecord, result: CommittedResult): ImageResult {
+  return resultItem(record, result, urlOnly, '')
+}
+
+type OutputTypes = TaskRecord['output']['types']
+
+const urlOnly: OutputTypes = ['URL']
+
+function isUrl(type: OutputTypes[number]): boolean {
+  return type === 'URL'
+}
+
+function resultItem(record: TaskRecord, result: CommittedResult, types: OutputTypes, base64: string): ImageResult {
   const { mediaType } = imageFormats[result.format]
-  const base64 = types.every(type => type === 'URL') ? '' : await readBase64(images, result.imageUUID)
   return {
     taskType: record.taskType,
     taskUUID: record.taskUUID,

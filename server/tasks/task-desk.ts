@@ -11,7 +11,7 @@ import { planImageInference } from './image-inference.ts'
 import type { PlanContext, TaskOrigin } from './image-inference.ts'
 import { keepUpload } from './image-upload.ts'
 import type { UploadAnswer, UploadOptions } from './image-upload.ts'
-import { keepInputs } from './keep-inputs.ts'
+import { isKept, keepInputs } from './keep-inputs.ts'
 import type { Kept } from './keep-inputs.ts'
 import { buildAcknowledgement, buildResultItem, unreadable } from './result-item.ts'
 import { cancelled, conflict, defective, rateLimited, unavailable } from './task-errors.ts'
@@ -100,7 +100,8 @@ export class TaskDesk {
   }
 
   async #submit(task: TaskOf<'imageInference'>, session: Session, baseUrl: string): Promise<ErrorBody | undefined> {
-    const prepared = await this.#prepare(task, { account: session.account, sessionUUID: session.uuid, baseUrl })
+    const preparing = this.#prepare(task, { account: session.account, sessionUUID: session.uuid, baseUrl })
+    const prepared = preparing instanceof Promise ? await preparing : preparing
     if (prepared.type === 'refused') return prepared.error
     const { record } = prepared
     const reservation = session.reserve(record)
@@ -157,10 +158,12 @@ export class TaskDesk {
     }
   }
 
-  /** Decides everything about a task, and stores the pictures that came inside it. */
-  async #prepare(task: TaskOf<'imageInference'>, origin: TaskOrigin): Promise<Kept> {
+  /** Decides everything about a task, and stores the pictures that came inside it; at once where there are none. */
+  #prepare(task: TaskOf<'imageInference'>, origin: TaskOrigin): Kept | Promise<Kept> {
     const plan = planImageInference(task, origin, this.#options.plan)
-    return plan.type === 'refused' ? plan : keepInputs(plan.record, this.#options.uploads.inputs)
+    if (plan.type === 'refused') return plan
+    const { record } = plan
+    return isKept(record) ? { type: 'kept', record } : keepInputs(record, this.#options.uploads.inputs)
   }
 
   #accepted(record: TaskRecord, session: Session): undefined {
@@ -203,12 +206,16 @@ export class TaskDesk {
 
   #route(event: TaskEvent, record: TaskRecord): void {
     if (event.type === 'ended') {
-      const id = idOf(record.key)
-      this.#polled.delete(id)
       this.#options.onEnded?.(event.snapshot)
-      this.#waiting.get(id)?.resolve(event.snapshot)
+      if (this.#polled.size > 0 || this.#waiting.size > 0) this.#answer(event.snapshot)
     }
     if (record.sessionUUID) this.#options.findSession(record.sessionUUID)?.taskEvent(event)
+  }
+
+  #answer(snapshot: TaskSnapshot): void {
+    const id = idOf(snapshot.record.key)
+    this.#polled.delete(id)
+    this.#waiting.get(id)?.resolve(snapshot)
   }
 
   async #gather({ record, results, status, error }: TaskSnapshot): Promise<Collected> {

@@ -1,4 +1,4 @@
-import { mapImages } from '../../engine/index.ts'
+import { listImages, mapImages } from '../../engine/index.ts'
 import type { EncodedImage } from '../../engine/index.ts'
 import type { FetchImage } from '../outbound/fetch-image.ts'
 import type { ImageReference, TaskRecord, TaskRequest } from '../queue/task-record.ts'
@@ -30,13 +30,8 @@ export async function readImages({ key, request }: TaskRecord, sources: ImageSou
 }
 
 /** Whether a picture of the task comes from another machine. */
-export async function namesUrl({ request }: TaskRecord): Promise<boolean> {
-  let isNamed = false
-  await mapImages(request, async (reference: ImageReference) => {
-    isNamed ||= reference.type === 'url'
-    return reference
-  })
-  return isNamed
+export function namesUrl({ request }: TaskRecord): boolean {
+  return listImages(request).some(({ type }) => type === 'url')
 }
 
 function read(reference: ImageReference, account: string, { store, fetchImage }: ImageSources, signal: AbortSignal): Promise<EncodedImage> {

@@ -39,7 +39,7 @@ export interface TaskRunnerOptions {
 export async function runTask(options: TaskRunnerOptions, lease: Lease, signal: AbortSignal, onResult: () => void): Promise<void> {
   const open = lease.record.results.filter(({ index }) => !lease.committed.includes(index))
   const read = () => readImages(lease.record, options, signal)
-  const request = await namesUrl(lease.record) ? await options.waitElsewhere(open.length, read) : await read()
+  const request = namesUrl(lease.record) ? await options.waitElsewhere(open.length, read) : await read()
   const failure = new AbortController()
   const anyStop = AbortSignal.any([signal, failure.signal])
   const runs = open.map(async planned => {

@@ -15,7 +15,8 @@ function makeHub(limits: Partial<typeof testLimits> = {}) {
 
 function makeSocket(): SessionSocket {
   const ignore = () => undefined
-  return { writable: async () => undefined, write: ignore, ping: ignore, replaced: ignore, failed: ignore, terminate: ignore }
+  return { hasRoom: true,
+  writable: async () => undefined, write: ignore, ping: ignore, replaced: ignore, failed: ignore, terminate: ignore }
 }
 
 /** Opens a session for a client that is there. */

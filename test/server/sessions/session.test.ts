@@ -17,6 +17,7 @@ t.test('a frame that cannot be made ends its socket, and what is owed waits for 
   const frames: string[] = []
   const failures: unknown[] = []
   const socket = {
+    hasRoom: true,
     writable: async () => undefined, write: (frame: string) => void frames.push(frame), ping: () => undefined, replaced: () => undefined, terminate: () => undefined,
     failed: (cause: unknown) => {
       failures.push(cause)
