@@ -175,7 +175,7 @@ t.test('I21 a refusal names what is wrong and what would be right', async t => {
   t.match((await client.next()).errors?.[0], { code: 'missingPositivePrompt', parameter: 'positivePrompt', taskUUID: nameless.taskUUID })
   const unknown = await refusal({ model: 'local:none@9' })
   t.match(unknown, { code: 'modelNotFound', parameter: 'model' })
-  t.same(unknown['allowedValues'], ['local:test@1', 'local:sized@1', 'local:xl@1', 'local:refiner@1', 'local:checked@1'])
+  t.same(unknown['allowedValues'], ['local:test@1', 'local:sized@1', 'local:xl@1', 'local:refiner@1', 'local:xl-inpaint@1', 'local:checked@1'])
   t.match(await refusal({ model: 'local:broken@1' }), { code: 'modelUnavailable', parameter: 'model', message: /its UNet has no weights/ })
   t.match(await refusal({ model: 'local:lora@1' }), { code: 'invalidModel', parameter: 'model', message: /checkpoint/ })
   t.match(await refusal({ model: '../../etc/passwd' }), { parameter: 'model' })
