@@ -1,33 +1,27 @@
 import { hasGuidance } from '../pipelines/has-guidance.ts'
-import { isControlled } from '../pipelines/is-controlled.ts'
-import type { Pipeline, RequestControl } from '../pipelines/pipeline.ts'
+import type { Pipeline } from '../pipelines/pipeline.ts'
+import { steeredUnetOf } from '../pipelines/steered-unet.ts'
 import type { Generation } from './generation.ts'
 
 /** A generation whose model is loaded. */
 export type ReadyGeneration = Generation & { readonly pipeline: Pipeline }
 
 /**
- * What must be equal for rows to share a run: the model, the latent size, and the ControlNets that have a say now or the
- * IP-Adapters in the UNet's graph.
+ * What must be equal for rows to share a run: the model, the latent size, and what steers the UNet now: the
+ * ControlNets and the IP-Adapters in its graph.
  * Prompts, timesteps, step counts, guidance and noise schedulers are row data and never part of it.
  *
  * Rows without ControlNets do not run beside those with them, although a scale of 0 would leave their pictures as they are: a
  * ControlNet costs each row two fifths more. For the same reason rows leave its runs in steps where it has no say.
  */
 export function batchKeyOf(generation: ReadyGeneration): string {
-  const { guided } = generation.parts
-  const beside = controlOf(generation)?.controlNets ?? guided?.ipAdapters ?? []
-  return [sizeKeyOf(generation), ...beside.map(({ air }) => air)].join(' ')
+  const { controlNets = [], ipAdapters = [] } = steeredUnetOf(generation.parts, generation.state) ?? {}
+  return [sizeKeyOf(generation), ...[...controlNets, ...ipAdapters].map(({ air }) => air)].join(' ')
 }
 
 function sizeKeyOf({ pipeline, request }: ReadyGeneration): string {
   const { width, height } = pipeline.latentSize(request)
   return `${pipeline.model} ${width}x${height}`
-}
-
-/** The ControlNets of a generation's next step. */
-function controlOf({ parts, state }: Generation): RequestControl | undefined {
-  return state === undefined || isControlled(state) ? parts.control : undefined
 }
 
 /** What must be equal for latents to share a run of the VAE: which of them it is, too. */
@@ -72,7 +66,7 @@ const attentionBalanceCells = 30_000
  * A whole number, so that equal work adds up to equal sums.
  */
 export function stepCost(generation: ReadyGeneration, rows: number): number {
-  return costOf(generation, rows * (controlOf(generation)?.relativeCost ?? 1))
+  return costOf(generation, rows * (steeredUnetOf(generation.parts, generation.state)?.relativeCost ?? 1))
 }
 
 function costOf({ pipeline, request }: ReadyGeneration, rows: number): number {

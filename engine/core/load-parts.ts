@@ -1,11 +1,11 @@
 import { EngineError } from '../engine-error.ts'
 import { airKey } from '../models/air.ts'
 import type { Held, LoadedImagePrompt, LoadedModel, LoadedParts, ModelLoader, PartType, TextEmbedding } from '../models/loaded-model.ts'
-import type { GuidedUnet, LoraPart, RequestControl, RequestParts } from '../pipelines/pipeline.ts'
+import type { LoraPart, RequestParts, SteeredUnet } from '../pipelines/pipeline.ts'
 import { ModelError } from '../models/model-error.ts'
 import type { DecodedRequest } from './generation-request.ts'
 
-type Uses = NonNullable<DecodedRequest['controlNets']>
+type Uses = readonly { readonly model: string }[]
 
 /**
  * Loads what a request uses beside its checkpoint, which it holds; all of it is held until `release` is called.
@@ -33,35 +33,39 @@ export async function loadParts(loader: ModelLoader, base: LoadedModel, request:
     const imagePrompts: LoadedImagePrompt[] = []
     for (const [index, { model: air }] of (request.ipAdapters ?? []).entries()) imagePrompts.push(await use(`ipAdapters[${index}].model`, 'ipAdapter', air))
     const safetyChecker = request.checkContent ? await use('checkContent', 'safetyChecker', safetyCheckerOf(base)) : undefined
-    // The largest parts come last, when it is known what it has to fit beside.
-    const control = request.controlNets && (await loadControl(loader, base, request.controlNets, airs))
-    if (control) holds.push(control)
-    const lists = { ...(loras.length > 0 && { loras }), ...(embeddings.length > 0 && { embeddings }) }
-    const guided = request.ipAdapters && (await loadGuidedUnet(loader, base, request, airs))
-    if (guided) holds.push(guided)
-    const networks = { ...(vae && { vae }), ...(refiner && { refiner }), ...(safetyChecker && { safetyChecker }), ...(control && { control: control.part }) }
-    return { part: { ...networks, ...lists, ...(guided && { imagePrompts, guided: guided.part }) }, release }
+    // The largest part comes last, when it is known what it has to fit beside.
+    const steered = (request.controlNets ?? request.ipAdapters) && (await loadSteeredUnet(loader, base, request, airs))
+    if (steered) holds.push(steered)
+    const lists = { ...(loras.length > 0 && { loras }), ...(embeddings.length > 0 && { embeddings }), ...(imagePrompts.length > 0 && { imagePrompts }) }
+    const networks = { ...(vae && { vae }), ...(refiner && { refiner }), ...(safetyChecker && { safetyChecker }), ...(steered && { steered: steered.part }) }
+    return { part: { ...networks, ...lists }, release }
   } catch (error) {
     release()
     throw error
   }
 }
 
-/** The same IP-Adapters in any order are one graph, so that their rows share runs. */
-async function loadGuidedUnet(
-  loader: ModelLoader, base: LoadedModel, { ipAdapters = [], controlNets }: DecodedRequest, beside: readonly string[],
-): Promise<Held<GuidedUnet>> {
-  if (controlNets !== undefined) throw new EngineError('invalidParameter', 'ipAdapters: they do not work beside ControlNets yet', { parameter: 'ipAdapters' })
-  const ipAdapterUses = [...ipAdapters.keys()].sort((a, b) => compare(airAt(ipAdapters, a), airAt(ipAdapters, b)))
+/** The same ControlNets and IP-Adapters in any order are one graph, so that their rows share runs. */
+async function loadSteeredUnet(
+  loader: ModelLoader, base: LoadedModel, { controlNets = [], ipAdapters = [] }: DecodedRequest, beside: readonly string[],
+): Promise<Held<SteeredUnet>> {
+  const [controlNetUses, ipAdapterUses] = [sortedPlaces(controlNets), sortedPlaces(ipAdapters)]
+  const airsOf = (uses: Uses, places: readonly number[]) => places.map((place) => airAt(uses, place))
   try {
-    const { part, release } = await loader.useGuidedUnet(ipAdapterUses.map((place) => airAt(ipAdapters, place)), base, beside)
-    return { part: { ...part, ipAdapterUses }, release }
+    const airs = { controlNets: airsOf(controlNets, controlNetUses), ipAdapters: airsOf(ipAdapters, ipAdapterUses) }
+    const { part, release } = await loader.useSteeredUnet(airs, base, beside)
+    return { part: { ...part, controlNetUses, ipAdapterUses }, release }
   } catch (cause) {
     if (!(cause instanceof ModelError)) throw cause
-    const place = ipAdapterUses.find((each) => airAt(ipAdapters, each) === airKey(cause.air ?? ''))
-    const parameter = place === undefined ? 'ipAdapters' : `ipAdapters[${place}].model`
+    const fields = [['controlNets', controlNets, controlNetUses], ['ipAdapters', ipAdapters, ipAdapterUses]] as const
+    const paths = fields.flatMap(([field, uses, places]) => places.filter((place) => airAt(uses, place) === airKey(cause.air ?? '')).map((place) => `${field}[${place}].model`))
+    const [parameter = controlNets.length > 0 ? 'controlNets' : 'ipAdapters'] = paths
     throw new EngineError('invalidParameter', `${parameter}: ${cause.message}`, { parameter, cause })
   }
+}
+
+function sortedPlaces(uses: Uses): readonly number[] {
+  return [...uses.keys()].sort((a, b) => compare(airAt(uses, a), airAt(uses, b)))
 }
 
 function safetyCheckerOf({ spec }: LoadedModel): string {
@@ -69,23 +73,7 @@ function safetyCheckerOf({ spec }: LoadedModel): string {
   throw new EngineError('invalidParameter', `checkContent: there is no safety checker for ${spec.air}`, { parameter: 'checkContent' })
 }
 
-/** The same ControlNets in any order are one graph, so that their rows share runs. */
-async function loadControl(
-  loader: ModelLoader, base: LoadedModel, requested: Uses, beside: readonly string[],
-): Promise<Held<RequestControl>> {
-  const uses = [...requested.keys()].sort((a, b) => compare(airAt(requested, a), airAt(requested, b)))
-  try {
-    const { part, release } = await loader.useControlNets(uses.map((place) => airAt(requested, place)), base, beside)
-    return { part: { ...part, uses }, release }
-  } catch (cause) {
-    if (!(cause instanceof ModelError)) throw cause
-    const place = uses.find((each) => airAt(requested, each) === airKey(cause.air ?? ''))
-    const parameter = place === undefined ? 'controlNets' : `controlNets[${place}].model`
-    throw new EngineError('invalidParameter', `${parameter}: ${cause.message}`, { parameter, cause })
-  }
-}
-
-function airAt(uses: readonly { readonly model: string }[], place: number): string {
+function airAt(uses: Uses, place: number): string {
   return airKey(uses[place]?.model ?? '')
 }
 

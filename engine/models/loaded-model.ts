@@ -171,17 +171,25 @@ export interface LoadedControlNet {
   readonly isPooled: boolean
 }
 
-/** A checkpoint's UNet with ControlNets in its graph. */
-export interface LoadedControlledUnet {
+/** A checkpoint's UNet, opened once more with ControlNets, IP-Adapters or both in its graph. */
+export interface LoadedSteeredUnet {
   /**
-   * As the checkpoint's own, and for ControlNet number K also `control_guide_K` uint8 [rows, h·factor, w·factor, 3] and
-   * `control_scale_K` float32 [rows, maps], what the row takes of each map.
+   * The inputs and outputs of the plain one; for ControlNet number K also `control_guide_K` uint8 [rows, h·factor, w·factor, 3] and
+   * `control_scale_K` float32 [rows, maps], what the row takes of each map; for IP-Adapter number K also `image_states_K`
+   * float32 [rows, tokens, width] and `image_scale_K` float32 [rows].
    */
   readonly unet: ModelSession
-  /** In the order of their inputs; the same one may be there several times. */
+  /** In the order of their inputs, as the adapters; the same one may be there several times. */
   readonly controlNets: readonly LoadedControlNet[]
+  readonly ipAdapters: readonly Pick<LoadedImagePrompt, 'air' | 'tokens' | 'width'>[]
   /** Weights in the graph for each in the plain UNet's. */
   readonly relativeCost: number
+}
+
+/** What steers a UNet beside the prompt: AIRs in the order of their inputs, once for each use. */
+export interface SteeringAirs {
+  readonly controlNets: readonly string[]
+  readonly ipAdapters: readonly string[]
 }
 
 /** What turns an IP-Adapter's guide images into tokens, open on a device. */
@@ -198,17 +206,6 @@ export interface LoadedImagePrompt {
    * → `image_states` float32 [rows, tokens, width].
    */
   readonly session: ModelSession
-}
-
-/** A checkpoint's UNet, opened once more with IP-Adapters in its graph. */
-export interface LoadedGuidedUnet {
-  /**
-   * The inputs and outputs of the plain one, and for adapter number K `image_states_K` float32 [rows, tokens, width] and
-   * `image_scale_K` float32 [rows].
-   */
-  readonly unet: ModelSession
-  /** In the order of the graph. */
-  readonly ipAdapters: readonly Pick<LoadedImagePrompt, 'air' | 'tokens' | 'width'>[]
 }
 
 /** What a request may use beside its checkpoint, by the type of its model. */
@@ -241,12 +238,11 @@ export interface ModelLoader {
    */
   usePart<T extends PartType>(type: T, air: string, base: LoadedModel, beside?: readonly string[]): Promise<Held<LoadedParts[T]>>
   /**
-   * Opens the checkpoint's UNet once more with ControlNets in its graph, and holds it; otherwise as `usePart`.
-   * @param airs in the order of their inputs, once for each use; the same in another order is another graph
+   * Opens the checkpoint's UNet once more with ControlNets and IP-Adapters in its graph, and holds it; otherwise as `usePart`.
+   * A ModelError's `air` tells which one is to blame.
+   * @param airs the same in another order is another graph
    */
-  useControlNets(airs: readonly string[], base: LoadedModel, beside?: readonly string[]): Promise<Held<LoadedControlledUnet>>
-  /** The same with IP-Adapters. A ModelError's `air` tells which one is to blame. */
-  useGuidedUnet(airs: readonly string[], base: LoadedModel, beside?: readonly string[]): Promise<Held<LoadedGuidedUnet>>
+  useSteeredUnet(airs: SteeringAirs, base: LoadedModel, beside?: readonly string[]): Promise<Held<LoadedSteeredUnet>>
   /** AIRs whose sessions are open. */
   loaded(): readonly string[]
   /** Marks a model as in use until the returned function is called; a model in use is never released. */

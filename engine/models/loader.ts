@@ -1,10 +1,9 @@
 import type { Runtime } from '../runtime/model-session.ts'
 import { airKey } from './air.ts'
 import { loadCheckpoint } from './load-checkpoint.ts'
-import { loadGuidedUnet } from './load-guided-unet.ts'
 import { loadPart, partKey } from './load-part.ts'
-import { loadControlledUnet } from './load-controlled-unet.ts'
-import type { Held, LoadedControlledUnet, LoadedGuidedUnet, LoadedModel, LoadedParts, ModelLoader, PartType } from './loaded-model.ts'
+import { loadSteeredUnet } from './load-steered-unet.ts'
+import type { Held, LoadedModel, LoadedParts, LoadedSteeredUnet, ModelLoader, PartType, SteeringAirs } from './loaded-model.ts'
 import { ModelError } from './model-error.ts'
 import { modelFailure } from './model-failure.ts'
 import { ModelType } from './model-spec.ts'
@@ -57,17 +56,12 @@ class BudgetedLoader implements ModelLoader {
     return this.#use(spec, partKey(type, spec, base), [base.spec.air, ...beside], makeRoom => loadPart(type, spec, { ...context, makeRoom }))
   }
 
-  async useControlNets(airs: readonly string[], base: LoadedModel, beside: readonly string[] = []): Promise<Held<LoadedControlledUnet>> {
-    const specs = airs.map(air => this.#specOf(air, ModelType.controlNet))
-    const spec = { ...base.spec, air: `${base.spec.air} with ${specs.map(({ air }) => air).join(' and ')}` }
-    return this.#use(spec, airKey(spec.air), [base.spec.air, ...beside], makeRoom => loadControlledUnet(spec, specs, { base, makeRoom, runtime: this.#runtime }))
-  }
-
-  async useGuidedUnet(airs: readonly string[], base: LoadedModel, beside: readonly string[] = []): Promise<Held<LoadedGuidedUnet>> {
-    const ipAdapters = airs.map(air => this.#specOf(air, ModelType.ipAdapter))
-    const spec = { ...base.spec, air: `${base.spec.air} with ${ipAdapters.map(({ air }) => air).join(' and ')}` }
-    const options = { base: spec, ipAdapters, runtime: this.#runtime, registry: this.#registry }
-    return this.#use(spec, airKey(spec.air), [base.spec.air, ...beside], makeRoom => loadGuidedUnet({ ...options, makeRoom }))
+  async useSteeredUnet(airs: SteeringAirs, base: LoadedModel, beside: readonly string[] = []): Promise<Held<LoadedSteeredUnet>> {
+    const controlNets = airs.controlNets.map(air => this.#specOf(air, ModelType.controlNet))
+    const ipAdapters = airs.ipAdapters.map(air => this.#specOf(air, ModelType.ipAdapter))
+    const spec = { ...base.spec, air: `${base.spec.air} with ${[...controlNets, ...ipAdapters].map(({ air }) => air).join(' and ')}` }
+    const context = { base, runtime: this.#runtime }
+    return this.#use(spec, airKey(spec.air), [base.spec.air, ...beside], makeRoom => loadSteeredUnet(spec, { controlNets, ipAdapters }, { ...context, makeRoom }))
   }
 
   loaded(): readonly string[] {

@@ -1,5 +1,5 @@
 import type { IpAdapterUse, RgbImage } from '../core/generation-request.ts'
-import type { LoadedGuidedUnet } from '../models/loaded-model.ts'
+import type { LoadedSteeredUnet } from '../models/loaded-model.ts'
 import type { Tensor } from '../tensor.ts'
 import { FloatPool } from './float-pool.ts'
 import type { ImagePrompt } from './pipeline.ts'
@@ -14,7 +14,7 @@ export class ImagePromptFeeds {
    * The rows as feeds; valid until the next call.
    * @param adapters those of the UNet's graph, in its order
    */
-  fill(rows: readonly UnetRow[], adapters: LoadedGuidedUnet['ipAdapters']): Readonly<Record<string, Tensor>> {
+  fill(rows: readonly UnetRow[], adapters: LoadedSteeredUnet['ipAdapters']): Readonly<Record<string, Tensor>> {
     const count = rows.length
     const feeds: Record<string, Tensor> = {}
     adapters.forEach(({ tokens, width }, slot) => {
@@ -22,7 +22,7 @@ export class ImagePromptFeeds {
       const states = (this.#states[slot] ??= new FloatPool()).take(count * size)
       const scales = (this.#scales[slot] ??= new FloatPool()).take(count)
       rows.forEach(({ state, isNegative }, row) => {
-        const place = state.parts.guided?.ipAdapterUses[slot] as number
+        const place = state.parts.steered?.ipAdapterUses[slot] as number
         const prompt = state.conditioning.imagePrompts?.[place] as ImagePrompt
         states.set(isNegative ? prompt.absentStates : prompt.states, row * size)
         scales[row] = (state.request.ipAdapters?.[place] as IpAdapterUse<RgbImage>).weight

@@ -1,6 +1,6 @@
 import type { ControlNetUse, DecodedRequest, RgbImage } from '../core/generation-request.ts'
 import type {
-  LoadedControlledUnet, LoadedGuidedUnet, LoadedImagePrompt, LoadedLora, LoadedModel, LoadedSafetyChecker, LoadedVae, TextEmbedding,
+  LoadedImagePrompt, LoadedLora, LoadedModel, LoadedSafetyChecker, LoadedSteeredUnet, LoadedVae, TextEmbedding,
 } from '../models/loaded-model.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
 
@@ -15,17 +15,10 @@ export interface RequestParts {
   readonly loras?: readonly LoraPart[]
   /** In the request's order. */
   readonly embeddings?: readonly TextEmbedding[]
-  readonly control?: RequestControl
   /** One for each of the request's IP-Adapters, in its order. */
   readonly imagePrompts?: readonly LoadedImagePrompt[]
-  /** The UNet with those adapters in its graph. */
-  readonly guided?: GuidedUnet
-}
-
-/** A UNet with a request's IP-Adapters. */
-export interface GuidedUnet extends LoadedGuidedUnet {
-  /** For each of its adapters the place of its use in the request. */
-  readonly ipAdapterUses: readonly number[]
+  /** Present where the request has ControlNets or IP-Adapters. */
+  readonly steered?: SteeredUnet
 }
 
 /** A LoRA that a request takes, loaded. */
@@ -35,10 +28,12 @@ export interface LoraPart {
   readonly weight: number
 }
 
-/** The UNet with a request's ControlNets. */
-export interface RequestControl extends LoadedControlledUnet {
+/** The UNet with a request's ControlNets and IP-Adapters. */
+export interface SteeredUnet extends LoadedSteeredUnet {
   /** For each of its ControlNets the place of its use in the request. */
-  readonly uses: readonly number[]
+  readonly controlNetUses: readonly number[]
+  /** The same of its IP-Adapters. */
+  readonly ipAdapterUses: readonly number[]
 }
 
 /** A request and all it needs. */
@@ -111,7 +106,7 @@ export interface KnownLatents {
 /** Everything one generation owns while it is denoised; nothing of it is shared with its neighbours in a batch. */
 export interface DenoiseState extends PreparedRequest {
   readonly conditioning: Conditioning
-  /** One for each ControlNet of the controlled UNet, in its order; none without one. */
+  /** One for each ControlNet of the steered UNet, in its order; none without one. */
   readonly controls: readonly ControlNetUse<RgbImage>[]
   readonly run: NoiseSchedulerRun
   /** The noise schedule of the run. */
@@ -156,7 +151,7 @@ export interface Pipeline {
   takeOver(state: DenoiseState, parts: RequestParts, conditioning: Conditioning): DenoiseState
   /**
    * Stage 3: one evaluation of the network for each state, at most `maxRows` rows in one run.
-   * All states have the same latent size and ControlNets, those that have a say now. Gives the error of each state that failed by itself.
+   * All states have the same latent size and the same steered UNet or none. Gives the error of each state that failed by itself.
    */
   denoise(states: readonly DenoiseState[], maxRows: number): Promise<readonly (Error | undefined)[]>
   /** Stage 4: turns latents of the same size, for the same VAE, into pictures, at most `maxRows` in one run. */

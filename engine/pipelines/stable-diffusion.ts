@@ -6,7 +6,6 @@ import type { NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-schedul
 import { checkContent } from './check-content.ts'
 import { checkVae } from './check-vae.ts'
 import { ControlNetFeeds } from './control-net-feeds.ts'
-import { isControlled } from './is-controlled.ts'
 import type { EmbedsCache } from './embeds-cache.ts'
 import { firstLatents, keepKnown } from './first-latents.ts'
 import { FloatPool } from './float-pool.ts'
@@ -21,6 +20,7 @@ import { outputData } from './output-data.ts'
 import type { Conditioning, DenoiseState, ImageLatents, Pipeline, PreparedRequest, RequestParts, UncheckedPicture } from './pipeline.ts'
 import { PromptEncoder } from './prompt-encoder.ts'
 import { groupRows } from './row-groups.ts'
+import { steeredUnetOf } from './steered-unet.ts'
 import { UnetBatch, type UnetRow } from './unet-batch.ts'
 
 /** What the pipeline of the SD families works with. */
@@ -148,8 +148,7 @@ export class StableDiffusionPipeline implements Pipeline {
   async #runUnet(rows: readonly UnetRow[], maxRows: number): Promise<readonly Float32Array[]> {
     const { model, runNetwork } = this.#options
     const { state } = rows[0] as UnetRow
-    const { guided } = state.parts
-    const control = isControlled(state) ? state.parts.control : undefined
+    const steered = steeredUnetOf(state.parts, state)
     const { width, height } = this.latentSize(state.request)
     const size = model.latentChannels * height * width
     const modelOutputs: Float32Array[] = []
@@ -158,11 +157,10 @@ export class StableDiffusionPipeline implements Pipeline {
       const generations = [...new Set(part.map((row) => row.state.request.id))]
       const feeds = {
         ...this.#unetBatch.fill(part, height, width),
-        ...(control && this.#controlFeeds.fill(part, control.controlNets)),
-        ...(guided && this.#imagePromptFeeds.fill(part, guided.ipAdapters)),
+        ...(steered && this.#controlFeeds.fill(part, steered.controlNets)),
+        ...(steered && this.#imagePromptFeeds.fill(part, steered.ipAdapters)),
       }
-      const unet = control?.unet ?? guided?.unet ?? model.unet
-      const outputs = await runNetwork(unet, feeds, { stage: 'denoise', rows: part.length, generations })
+      const outputs = await runNetwork(steered?.unet ?? model.unet, feeds, { stage: 'denoise', rows: part.length, generations })
       const data = outputData(outputs, 'out_sample', 'float32', part.length * size)
       indices.forEach((index, row) => (modelOutputs[index] = data.subarray(row * size, (row + 1) * size)))
     }
@@ -193,8 +191,8 @@ export class StableDiffusionPipeline implements Pipeline {
   }
 }
 
-function controlsOf({ controlNets = [] }: DecodedRequest, { control }: RequestParts): readonly ControlNetUse<RgbImage>[] {
-  return control === undefined ? [] : control.uses.map((place) => controlNets[place] as ControlNetUse<RgbImage>)
+function controlsOf({ controlNets = [] }: DecodedRequest, { steered }: RequestParts): readonly ControlNetUse<RgbImage>[] {
+  return steered === undefined ? [] : steered.controlNetUses.map((place) => controlNets[place] as ControlNetUse<RgbImage>)
 }
 
 /** The negative prompt's row comes first, as in the reference. */

@@ -73,8 +73,7 @@ export function planImageInference({ taskType, request: task }: TaskOf<'imageInf
   if (vae && isRefusal(vae)) return refuse(vae)
   const loras = planLoras(task.lora ?? [], context.models)
   if (isRefusal(loras)) return refuse(loras)
-  const hasControlNets = (task.controlNet ?? []).length > 0
-  const ipAdapters = planIpAdapters(task.ipAdapters ?? [], { models: context.models, checkpoint: model, baseUrl: origin.baseUrl, hasControlNets })
+  const ipAdapters = planIpAdapters(task.ipAdapters ?? [], { models: context.models, checkpoint: model, baseUrl: origin.baseUrl })
   if (isRefusal(ipAdapters)) return refuse(ipAdapters)
   const images = planImages(task, origin.baseUrl)
   if (images && isRefusal(images)) return refuse(images)

@@ -13,17 +13,12 @@ export interface IpAdapterContext {
   readonly checkpoint: ModelSpec
   /** Under which clients reach this server's pictures. */
   readonly baseUrl: string
-  /** Whether the task has ControlNets too. */
-  readonly hasControlNets: boolean
 }
 
 const code = 'invalidIpAdapters'
 
 /** Turns the `ipAdapters` parameter into what the engine takes, or says what is wrong with which of its values. */
 export function planIpAdapters(inputs: readonly IpAdapterInput[], context: IpAdapterContext): readonly IpAdapterUse<ImageInput>[] | Refusal {
-  if (inputs.length > 0 && context.hasControlNets) {
-    return { code: 'invalidParameter', parameter: 'ipAdapters', type: 'array', reason: 'IP-Adapters do not work beside ControlNets yet' }
-  }
   const uses: IpAdapterUse<ImageInput>[] = []
   for (const [index, input] of inputs.entries()) {
     const use = planIpAdapter(input, `ipAdapters[${index}]`, context)

@@ -130,7 +130,7 @@ def copy_of(net):
     return other.eval()
 
 
-def picture(request, images):
+def picture(request, images, **more):
     pipe, guess_mode = pipeline_of(request)
     pipe.scheduler = scheduler_makers(request['model'])[request['noiseScheduler']]()
     uses = request['controlNets']
@@ -140,7 +140,7 @@ def picture(request, images):
         request['prompt'], image=guide if len(uses) > 1 else guide[0], negative_prompt=request['negativePrompt'] or None, width=request['width'], height=request['height'],
         num_inference_steps=request['totalSteps'], guidance_scale=request['guidanceScale'], generator=torch.Generator('cpu').manual_seed(request['seed']),
         controlnet_conditioning_scale=[float(each['weight']) for each in uses] if len(uses) > 1 else float(uses[0]['weight']),
-        control_guidance_start=one('start'), control_guidance_end=one('end'), guess_mode=guess_mode,
+        control_guidance_start=one('start'), control_guidance_end=one('end'), guess_mode=guess_mode, **more,
     ).images[0]
 
 

@@ -100,6 +100,10 @@ def load_pipeline(names, model=MODEL):
     """A tiny pipeline with these adapters."""
     pipe = DiffusionPipeline.from_pretrained(MODELS / model, torch_dtype=torch.float32, safety_checker=None)
     pipe.set_progress_bar_config(disable=True)
+    return add_adapters(pipe, names)
+
+
+def add_adapters(pipe, names):
     pipe.register_modules(image_encoder=CLIPVisionModelWithProjection.from_pretrained(OUT / 'image_encoder'))
     pipe.load_ip_adapter([read_adapter(name) for name in names], subfolder=[''] * len(names), weight_name=[''] * len(names), low_cpu_mem_usage=False)
     return pipe

@@ -269,15 +269,13 @@ export function fakeLoader(before?: BeforeRun, loadGate: () => Promise<unknown> 
       parts.set(air, part)
       return { part, release: hold(air) }
     },
-    useControlNets: async (airs) => {
+    useSteeredUnet: async ({ controlNets: airs, ipAdapters }) => {
       await loadGate()
+      if (ipAdapters.length > 0) throw new ModelError('the fake networks know no IP-Adapters')
       const bad = airs.find((air) => air.startsWith('broken:'))
       if (bad !== undefined) throw new ModelError(`${bad} is broken`, { air: bad })
       const controlNets = airs.map((air) => ({ air, maps: 2, isPooled: false }))
-      return { part: { unet: controlledUnet(before), controlNets, relativeCost: 2 }, release: hold(airs.join(' ')) }
-    },
-    useGuidedUnet: async () => {
-      throw new ModelError('the fake networks know no IP-Adapters')
+      return { part: { unet: controlledUnet(before), controlNets, ipAdapters: [], relativeCost: 2 }, release: hold(airs.join(' ')) }
     },
     loaded: () => [...models.keys()],
     hold,

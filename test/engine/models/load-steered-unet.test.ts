@@ -22,6 +22,8 @@ const stored = Object.fromEntries(Object.entries(await folderTensors(referenceMo
 const unetBytes = 4 * count(stored)
 const netBytes = 4 * count(await readTensors(join(REFERENCE, 'control-nets', 'sd1-tiny-edges', 'diffusion_pytorch_model.safetensors')))
 
+const controlNets = (airs: readonly string[]) => ({ controlNets: airs, ipAdapters: [] })
+
 function loaderOf(weightsBudgetBytes = 1e9) {
   const opened: string[] = []
   const runtime = fakeRuntime()
@@ -34,14 +36,14 @@ t.test('a UNet with ControlNets is opened once for each checkpoint and list of t
   const base = await loader.load('local:a@1')
   const before = opened.length
   const uses = [[EDGES], [EDGES.toUpperCase()], [DEPTH, EDGES], [DEPTH, EDGES], [EDGES, EDGES]]
-  const held = await Promise.all(uses.map(airs => loader.useControlNets(airs, base)))
+  const held = await Promise.all(uses.map(airs => loader.useSteeredUnet(controlNets(airs), base)))
   t.same(opened.slice(before), ['unet', 'unet', 'unet'])
   t.equal(held[0]?.part, held[1]?.part)
   t.same(held[2]?.part.controlNets, [{ air: DEPTH, maps: 13, isPooled: false }, { air: EDGES, maps: 13, isPooled: false }])
   t.equal(held[2]?.part.relativeCost, (unetBytes + 2 * netBytes) / unetBytes)
   t.equal(held[4]?.part.relativeCost, (unetBytes + netBytes) / unetBytes, 'one that is used twice is there once')
   t.ok(held[4]?.part.unet.inputs.some(({ name }) => name === 'control_guide_1'))
-  t.not((await loader.useControlNets([EDGES], await loader.load('local:b@1'))).part, held[0]?.part)
+  t.not((await loader.useSteeredUnet(controlNets([EDGES]), await loader.load('local:b@1'))).part, held[0]?.part)
   await loader.release()
 })
 
@@ -50,10 +52,10 @@ t.test('it takes part in the budget beside its checkpoint', async t => {
   const { loader } = loaderOf(size + 1.5 * (unetBytes + netBytes))
   const base = await loader.load('local:a@1')
   loader.hold('local:a@1')
-  const { release } = await loader.useControlNets([EDGES], base)
+  const { release } = await loader.useSteeredUnet(controlNets([EDGES]), base)
   t.same(loader.loaded(), ['local:a@1', `local:a@1 with ${EDGES}`])
   let isOpen = false
-  const second = loader.useControlNets([DEPTH], base).then(() => { isOpen = true })
+  const second = loader.useSteeredUnet(controlNets([DEPTH]), base).then(() => { isOpen = true })
   await new Promise(resolve => setTimeout(resolve, 20))
   t.notOk(isOpen, 'a held one keeps its room')
   release()
@@ -62,7 +64,7 @@ t.test('it takes part in the budget beside its checkpoint', async t => {
   const { loader: small } = loaderOf(size + 0.5 * unetBytes)
   const message = /^the model local:a@1 with local:sd1-tiny-edges@1 cannot be loaded: .* takes .* beside the .* raise the weights budget/
   const alone = await small.load('local:a@1')
-  await t.rejects(small.useControlNets([EDGES], alone), { name: 'ModelError', message })
+  await t.rejects(small.useSteeredUnet(controlNets([EDGES]), alone), { name: 'ModelError', message })
 })
 
 t.test('a ControlNet that cannot be used is named', async t => {
@@ -72,5 +74,5 @@ t.test('a ControlNet that cannot be used is named', async t => {
     ['local:sd2-tiny-edges@1', /^the model local:sd2-tiny-edges@1 cannot be loaded: it was made for another kind of checkpoint: it takes prompts of width 48, and the UNet those of width 32/],
     ['local:b@1', /^local:b@1 is a checkpoint, not a controlnet/],
     ['local:none@1', /^there is no model "local:none@1"/],
-  ] as const) await t.rejects(loader.useControlNets([EDGES, air], base), { name: 'ModelError', air, message })
+  ] as const) await t.rejects(loader.useSteeredUnet(controlNets([EDGES, air]), base), { name: 'ModelError', air, message })
 })
