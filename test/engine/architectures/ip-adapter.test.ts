@@ -9,6 +9,7 @@ import { buildUnet } from '../../../engine/architectures/unet.ts'
 import { createCudaLayers } from '../../../engine/graph/create-layers.ts'
 import type { LayersFactory } from '../../../engine/graph/create-layers.ts'
 import type { Lowering } from '../../../engine/graph/model-graph.ts'
+import { openControlNet } from '../../../engine/models/open-control-net.ts'
 import { openRuntime } from '../../../engine/runtime/open-runtime.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import { openClipVisionWeights } from '../../../engine/weights/clip-vision-weights.ts'
@@ -65,14 +66,15 @@ const feeds = Object.fromEntries(Object.entries(tensors).flatMap(([name, tensor]
   return name.startsWith('unet.') && name !== 'unet.out_sample' ? [[name.slice('unet.'.length), tensor]] : []
 }))
 
-async function openUnet(lowering: Lowering = 'cpu', makeLayers?: LayersFactory) {
+async function openUnet(lowering: Lowering = 'cpu', makeLayers?: LayersFactory, nets: readonly string[] = []) {
   const weights = await openFolderWeights(join(REFERENCE, 'models', 'sd1-tiny'), 'unet')
   const adapters = await Promise.all(ADAPTERS.map(async (name): Promise<IpAdapterSource> => {
     const { attention, projection } = await openAdapter(name)
     const { tokens, width } = readImageProjection(projection) as ImageProjection
     return { tokens, width, weights: attention }
   }))
-  const graph = buildUnet(readConfig('sd1-tiny', 'unet'), weights, lowering, makeLayers, [], adapters)
+  const controlNets = await Promise.all(nets.map((name) => openControlNet(join(REFERENCE, 'control-nets', name))))
+  const graph = buildUnet(readConfig('sd1-tiny', 'unet'), weights, lowering, makeLayers, controlNets, adapters)
   for (const { weights: each } of adapters) t.same(each.unused(), [], 'every tensor of the adapter is used')
   return runtime.open(graph)
 }
@@ -94,6 +96,21 @@ t.test('lowered for CUDA it gives the same', async t => {
   const error = relativeError((await session.run(feeds)).out_sample, tensors['unet.out_sample'])
   t.ok(error < TOLERANCE, `the error is ${error}`)
   await session.release()
+})
+
+t.test('with a ControlNet in the same graph both lowerings give the same, and a ControlNet of scale zero changes nothing', async t => {
+  const guide = Uint8Array.from({ length: 3 * 64 * 128 * 3 }, (_, i) => (i * 7919) % 256)
+  const control = (scale: number): Readonly<Record<string, Tensor>> => ({
+    control_guide_0: { dtype: 'uint8', dims: [3, 64, 128, 3], data: guide },
+    control_scale_0: { dtype: 'float32', dims: [3, 13], data: new Float32Array(3 * 13).fill(scale) },
+  })
+  const sessions = [await openUnet('cpu', undefined, ['sd1-tiny-edges']), await openUnet('cuda', expanded('float32'), ['sd1-tiny-edges'])] as const
+  const [cpu, cuda] = await Promise.all(sessions.map(async session => (await session.run({ ...feeds, ...control(1) })).out_sample))
+  t.ok(relativeError(cuda, cpu) < TOLERANCE)
+  t.ok(relativeError(cpu, tensors['unet.out_sample']) > 0.05, 'the ControlNet has its say')
+  const { out_sample: off } = await sessions[0].run({ ...feeds, ...control(0) })
+  t.ok(relativeError(off, tensors['unet.out_sample']) < TOLERANCE)
+  await Promise.all(sessions.map(session => session.release()))
 })
 
 t.test('an adapter whose scale is zero changes nothing at all', async t => {
