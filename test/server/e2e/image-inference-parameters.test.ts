@@ -14,7 +14,8 @@ import type { Item } from '../../helpers/served.ts'
 import { pictureParameters, seedB, side } from './picture-parameters.ts'
 
 // Each parameter of imageInference by its name, through a server's process with small models: a test fails when its parameter is ignored.
-t.setTimeout(300_000)
+// A minute on two idle cores, more where others compute too.
+t.setTimeout(600_000)
 
 /** From the compiled file's folder. */
 const reference = fileURLToPath(new URL('../../../../test/reference/', import.meta.url))
@@ -38,7 +39,7 @@ const folders = [
   'prompts/embeddings', 'safety-checker/tiny',
 ]
 const places = folders.flatMap((name) => ['--models', join(reference, name)])
-const { port } = await serveReady(t, [...places, '--fetch-private-host', bucketHost])
+const { port } = await serveReady(t, [...places, '--threads', '1', '--fetch-private-host', bucketHost])
 const client = await Client.open(t, port)
 
 async function results(choices: Item, count = 1): Promise<readonly Item[]> {
