@@ -14,5 +14,7 @@ t.test('the chain from drawing to a folder that diffusers loads runs through', {
   t.match(printed, /everything right: [\d.]+ of 16/, 'a text encoder was trained and measured')
   t.match(printed, /16 held-out drawings: .* everything [\d.]+/, 'a detector was trained and measured')
   t.match(printed, /latents-a-256x256-0001\.pt/, 'latents were made')
-  t.match(printed, /picture 128 128\n$/, 'the exported folder makes a picture')
+  t.match(printed, /picture 128 128\n/, 'the exported folder makes a picture')
+  t.match(printed, /neon, 2 held-out drawings: /, 'a judge of looks was trained and measured')
+  t.match(printed, /picture with add-ons 128 128\n$/, 'diffusers takes the exported ControlNet, LoRA and embedding at once')
 })

@@ -4,6 +4,8 @@ For each picture there are a few captions, and as many for its mirror image. Sha
 training may start with the first and picks up later ones.
 
     python cache_latents.py --shards 20
+    python cache_latents.py --set neon --look neon --shards 2 --side 256      # for a LoRA or an embedding
+    python cache_latents.py --set edges --edges --shards 8 --side 128        # for the ControlNet
 """
 
 import argparse
@@ -16,11 +18,12 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from common import as_floats, autocast, device, load, save, seed_all, work_path
+from edges import edges
 from train_text_encoder import LENGTH, load_tokenizer, token_ids
 from train_vae import build_vae
 from world.captions import caption
 from world.draw import draw
-from world.scene import SIZES, Mix, sample_scene
+from world.scene import EXTRA_LOOKS, SIZES, Mix, sample_scene
 
 SHARD, CHUNK = 1000, 100
 CAPTIONS = 3
@@ -48,26 +51,30 @@ def latents_of(vae, pictures):
     return torch.cat(parts)
 
 
-def size_of(shard, native_only):
-    """The width and height of a shard's pictures, drawn by the shares of SIZES; the first ones are native."""
-    if native_only or shard < 4:
+def size_of(shard, side):
+    """The width and height of a shard's pictures: squares of this side, or drawn by the shares of SIZES, the first ones native."""
+    if side:
+        return side, side
+    if shard < 4:
         return next(iter(SIZES))
     return randoms.Random(shard).choices(list(SIZES), SIZES.values())[0]
 
 
 class Drawings(Dataset):
-    """Chunks of the shards that are not there yet, drawn where they are asked for: pictures and token ids."""
+    """Chunks of the shards that are not there yet, drawn where they are asked for: pictures, token ids and, if wanted, edges."""
 
     def __init__(self, options):
         self.options, self.tokenizer = options, load_tokenizer()
-        self.mix = Mix(counts=options.counts, pairs=options.pairs)
+        # A look takes the place of the style, so captions name none but flat, which goes without saying.
+        styles = (1, 0, 0, 0) if options.look else Mix.styles
+        self.mix = Mix(counts=options.counts, pairs=options.pairs, styles=styles)
         self.chunks = [(shard, start, min(CHUNK, SHARD - start))
                        for shard in range(options.first, options.first + options.shards)
                        if not os.path.exists(work_path(self.name(shard))) for start in range(0, SHARD, CHUNK)]
 
     def name(self, shard):
         """The file of a shard."""
-        return "latents-{}-{}x{}-{:04d}.pt".format(self.options.set, *size_of(shard, self.options.native_only), shard)
+        return "latents-{}-{}x{}-{:04d}.pt".format(self.options.set, *size_of(shard, self.options.side), shard)
 
     def __len__(self):
         return len(self.chunks)
@@ -76,23 +83,25 @@ class Drawings(Dataset):
         shard, start, count = self.chunks[i]
         random = seed_all(31 + shard, start)
         scenes = [sample_scene(random, self.mix) for _ in range(count)]
-        pictures = [draw(s, random, None, *size_of(shard, self.options.native_only)) for s in scenes]
+        pictures = [draw(s, random, self.options.look, *size_of(shard, self.options.side)) for s in scenes]
         texts = [caption(s, random).text for scene in scenes for s in (scene, mirrored(scene)) for _ in range(CAPTIONS)]
-        return torch.from_numpy(np.stack(pictures)), token_ids(self.tokenizer, texts).view(count, 2, CAPTIONS, LENGTH)
+        ids = token_ids(self.tokenizer, texts).view(count, 2, CAPTIONS, LENGTH)
+        lines = [np.packbits(edges(p), axis=1) for p in pictures] if self.options.edges else []
+        return torch.from_numpy(np.stack(pictures)), {"ids": ids, **({"edges": torch.from_numpy(np.stack(lines))} if lines else {})}
 
 
 def cache(options):
     """Draw in processes, encode here."""
     vae, drawings = load_vae(), Drawings(options)
-    latents, ids = [], []
-    for (shard, start, count), (pictures, said) in zip(drawings.chunks, DataLoader(
+    parts = []
+    for (shard, start, count), (pictures, known) in zip(drawings.chunks, DataLoader(
             drawings, batch_size=None, num_workers=options.processes, prefetch_factor=4)):
-        latents.append(latents_of(vae, pictures))
-        ids.append(said)
+        parts.append({"latents": latents_of(vae, pictures), **known})
         if start + count == SHARD:
-            save({"latents": torch.cat(latents), "ids": torch.cat(ids)}, drawings.name(shard))
-            print(drawings.name(shard), f"std {torch.cat(latents).float().std():.3f}", flush=True)
-            latents, ids = [], []
+            whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+            save(whole, drawings.name(shard))
+            print(drawings.name(shard), f"std {whole['latents'].float().std():.3f}", flush=True)
+            parts = []
 
 
 def main(arguments=None):
@@ -103,7 +112,9 @@ def main(arguments=None):
     parser.add_argument("--set", default="a", help="name of the set, one for each mix")
     parser.add_argument("--counts", type=float, default=Mix.counts)
     parser.add_argument("--pairs", type=float, default=Mix.pairs)
-    parser.add_argument("--native-only", action="store_true", help="256×256 only")
+    parser.add_argument("--look", choices=EXTRA_LOOKS, help="draw in this look, which captions do not name")
+    parser.add_argument("--edges", action="store_true", help="store the pictures' edges too")
+    parser.add_argument("--side", type=int, help="of squares, instead of all the sizes")
     parser.add_argument("--processes", type=int, default=1, help="that draw")
     cache(parser.parse_args(arguments))
 

@@ -15,7 +15,7 @@ import torch
 from cache_latents import latents_of, load_vae
 from common import device, seed_all
 from server_pictures import PictureServer
-from train_detector import load_detector, read
+from train_detector import load_detector, read, targets_of
 from world.captions import caption
 from world.draw import draw
 from world.scene import COUNTS, DETAILS, PAIRS, SINGLE, Mix, sample_scene
@@ -27,7 +27,7 @@ STEPS, GUIDANCE, FIRST_SEED = 20, 5.0, 1000
 
 def judge(detector, pictures, scenes, unsaid=None):
     """Per picture and thing said, whether it is right; what a caption leaves open is right."""
-    found = read(detector, pictures, scenes)
+    found = read(detector, pictures, targets_of(scenes))
     if unsaid:
         found["detail"] |= torch.tensor(["detail" in names for names in unsaid])
     found["everything"] = torch.stack([found[name] for name in ATTRIBUTES]).all(0)

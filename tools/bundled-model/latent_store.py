@@ -9,6 +9,8 @@ import torch
 from common import device, work_path
 
 NATIVE = (256, 256)
+# What a shard holds for each picture; not every set has the last.
+PARTS = ("latents", "ids", "edges")
 
 
 class LatentStore:
@@ -25,7 +27,7 @@ class LatentStore:
             width, height = map(int, re.search(r"-(\d+)x(\d+)-\d+\.pt$", os.path.basename(name)).groups())
             shard = torch.load(name, mmap=device().type == "cpu", weights_only=True)
             shards = self.sizes.setdefault((width, height), [])
-            shards.append((shard["latents"].to(device()), shard["ids"].to(device())))
+            shards.append(tuple(shard[part].to(device()) for part in PARTS if part in shard))
         if device().type == "cuda" and fresh:
             self.sizes = {size: [tuple(torch.cat(parts) for parts in zip(*shards))]
                           for size, shards in self.sizes.items()}
@@ -34,10 +36,11 @@ class LatentStore:
     def pick_size(self, random):
         """A size, in proportion to the pictures of it."""
         sizes = list(self.sizes)
-        return random.choices(sizes, [sum(len(latents) for latents, _ in self.sizes[s]) for s in sizes])[0]
+        return random.choices(sizes, [sum(len(shard[0]) for shard in self.sizes[s]) for s in sizes])[0]
 
     def batch(self, size, native_batch):
-        """Latents and token ids of as many pictures of this size as cost what native_batch native ones do.
+        """Latents, token ids and, where the set has them, edges (booleans) of as many pictures of this size as cost what
+        native_batch native ones do.
 
         Half of the pictures are mirrored and take a caption that says so.
         """
@@ -46,12 +49,21 @@ class LatentStore:
             self.refresh()
         shards = self.sizes[size]
         parts = min(4, count, len(shards))
-        latents, ids = [], []
+        latents, ids, edges = [], [], []
         for part, i in enumerate(torch.randint(len(shards), (parts,)).tolist()):
-            kept, captions = shards[i]
+            kept, captions, *lines = shards[i]
             rows = torch.randint(len(kept), (count // parts + (part < count % parts),), device=kept.device)
             flip = torch.rand(len(rows), device=kept.device) < 0.5
             z = kept[rows].float()
             latents.append(torch.where(flip[:, None, None, None], z.flip(3), z))
             ids.append(captions[rows, flip.long(), torch.randint_like(rows, captions.shape[2])].long())
-        return torch.cat(latents), torch.cat(ids)
+            if lines:
+                unpacked = _unpacked(lines[0][rows])
+                edges.append(torch.where(flip[:, None, None], unpacked.flip(2), unpacked))
+        return tuple(torch.cat(parts) for parts in (latents, ids, edges) if parts)
+
+
+def _unpacked(bits):
+    """Booleans of what numpy.packbits packed along the last axis."""
+    places = torch.arange(7, -1, -1, dtype=torch.uint8, device=bits.device)
+    return (bits[..., None] >> places & 1).flatten(-2).bool()

@@ -77,8 +77,15 @@ class Pair:
         matrices, rest = [], []
         for name, p in module.named_parameters():
             (matrices if p.ndim > 1 and not any(part in name for part in by_adam) else rest).append(p)
-        self.parts = (Muon(matrices, muon_lr), torch.optim.AdamW(rest, adam_lr, betas=(0.9, 0.98), weight_decay=0.0))
-        self.rates = (muon_lr, adam_lr)
+        self.parts, self.rates = [], []
+        if matrices:
+            self._take(Muon(matrices, muon_lr), muon_lr)
+        if rest:
+            self._take(torch.optim.AdamW(rest, adam_lr, betas=(0.9, 0.98), weight_decay=0.0), adam_lr)
+
+    def _take(self, optimizer, rate):
+        self.parts.append(optimizer)
+        self.rates.append(rate)
 
     def step(self, factor):
         """One step at factor times the base rates; clears the gradients."""

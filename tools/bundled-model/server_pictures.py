@@ -22,6 +22,13 @@ CLI = os.path.join(ROOT, "dist/server/cli.js")
 START_SECONDS, PICTURE_SECONDS, AT_ONCE = 120, 600, 8
 
 
+def data_uri(picture):
+    """A Pillow image as a task takes it."""
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
 class PictureServer:
     """A server on a free port with one folder of models; use it in a with statement."""
 
@@ -75,11 +82,14 @@ class PictureServer:
         data = base64.b64decode(answer["data"][0]["imageBase64Data"])
         return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
-    def pictures(self, prompts, first_seed, negatives=None, **parameters):
-        """One picture a prompt, in order; picture i has the seed first_seed + i. Several are under way at once."""
+    def pictures(self, prompts, first_seed, negatives=None, each=None, **parameters):
+        """One picture a prompt, in order; picture i has the seed first_seed + i. Several are under way at once.
+
+        each holds parameters of every single one.
+        """
         def one(i):
             more = {"negativePrompt": negatives[i]} if negatives else {}
-            return self.picture(prompts[i], first_seed + i, **more, **parameters)
+            return self.picture(prompts[i], first_seed + i, **more, **(each[i] if each else {}), **parameters)
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
             return list(pool.map(one, range(len(prompts))))

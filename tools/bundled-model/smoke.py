@@ -6,7 +6,10 @@
 import os
 import tempfile
 
-SECONDS = {"train_vae": 2, "train_text_encoder": 2, "train_detector": 2, "train_unet": 3}
+from PIL import Image
+
+SECONDS = {"train_vae": 2, "train_text_encoder": 2, "train_detector": 2, "train_unet": 3, "train_look_detector": 2,
+           "train_lora": 2, "train_embedding": 2, "train_controlnet": 3}
 
 
 def main():
@@ -43,6 +46,36 @@ def run(folder):
     pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
     picture = pipeline("a red heart", num_inference_steps=2, width=128, height=128).images[0]
     print("picture", *picture.size)
+    run_addons(folder, small, minutes)
+
+
+def run_addons(folder, small, minutes):
+    """Every add-on, trained for the model just made, and all at once in diffusers."""
+    import cache_latents
+    import export_addons
+    import train_controlnet
+    import train_embedding
+    import train_look_detector
+    import train_lora
+    from diffusers import ControlNetModel, StableDiffusionControlNetPipeline
+
+    train_look_detector.HELD_OUT = 16
+    train_look_detector.main(["--processes", "1", "--batch", "16", *minutes["train_look_detector"]])
+    for look in ("neon", "striped", "blueprint"):
+        cache_latents.main(["--set", look, "--look", look, "--shards", "1", "--processes", "1", "--side", "128"])
+    cache_latents.main(["--set", "edges", "--edges", "--shards", "1", "--processes", "1", "--side", "128"])
+    for look in ("neon", "striped"):
+        train_lora.main(["--look", look, *small, *minutes["train_lora"]])
+    train_embedding.main(["--look", "blueprint", *small, *minutes["train_embedding"]])
+    train_controlnet.main([*small, *minutes["train_controlnet"]])
+    export_addons.main(["--to", f"{folder}-addons"])
+    control = ControlNetModel.from_pretrained(f"{folder}-addons/edges")
+    pipeline = StableDiffusionControlNetPipeline.from_pretrained(folder, controlnet=control, safety_checker=None)
+    pipeline.load_lora_weights(f"{folder}-addons", weight_name="neon.safetensors")
+    pipeline.load_textual_inversion(f"{folder}-addons/blueprint.safetensors")
+    guide = Image.new("RGB", (128, 128))
+    picture = pipeline("a red heart, <blueprint>", guide, num_inference_steps=2, width=128, height=128).images[0]
+    print("picture with add-ons", *picture.size)
 
 
 if __name__ == "__main__":

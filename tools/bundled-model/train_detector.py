@@ -121,8 +121,8 @@ def spoil(x, regions):
 class Drawn:
     """Drawings used a few times each, since drawing costs more than learning: a ring of the latest ones."""
 
-    def __init__(self, size, rank):
-        self.fresh = endless(partial(drawings, count=max(4, size // (REUSE + 1))), 61 + 100 * rank)
+    def __init__(self, size, rank, make=drawings):
+        self.fresh = endless(partial(make, count=max(4, size // (REUSE + 1))), 61 + 100 * rank)
         self.size, self.ring, self.count = size, None, 0
 
     def batch(self):
@@ -155,15 +155,16 @@ def loss_of(model, x, whole, regions):
 
 
 @torch.no_grad()
-def read(detector, pictures, scenes):
-    """Per picture, for each thing a scene says, whether the picture shows it; all of them booleans.
+def read(detector, pictures, targets):
+    """Per picture, for each thing its targets say (see targets_of), whether the picture shows it; all of them booleans.
 
     Kind and colour hold when every object's do.
     """
-    whole, regions = (t.to(device()) for t in targets_of(scenes))
+    whole, regions = (t.to(device()) for t in targets)
     views, objects = detector(as_floats(as_input(pictures)))
     there = regions[:, :, 2] == 1
-    found = {name: views[name].argmax(1) == whole[:, i] for i, name in enumerate(GLOBAL)}
+    # A class below 0 is not asked for.
+    found = {name: (views[name].argmax(1) == whole[:, i]) | (whole[:, i] < 0) for i, name in enumerate(GLOBAL)}
     for i, name in enumerate(("kind", "colour")):
         found[name] = ((objects[name].argmax(2) == regions[:, :, i]) | ~there).all(1)
     found["well-formed"] = ((objects["junk"][:, :, 0] < 0) | ~there).all(1)
@@ -172,11 +173,17 @@ def read(detector, pictures, scenes):
 
 def train(rank, world, options):
     seed_all(61, rank)
-    drawn = Drawn(options.batch, rank)
     model = Detector().to(device())
     state = load("detector.pt", missing_ok=True) if options.resume else None
     if state:
         model.load_state_dict(state)
+    fit(model, Drawn(options.batch, rank), "detector.pt", rank, world, options)
+    if rank == 0:
+        report(model.eval())
+
+
+def fit(model, drawn, name, rank, world, options):
+    """Train on drawn pictures and save under that name; the first process's model is left with the EMA weights."""
     broadcast_from_first(model, world)
     optimizer, ema = Pair(model, 0.01, 1e-3), Ema(model, 150)
     clock, step = Clock(options.minutes, world), 0
@@ -189,11 +196,10 @@ def train(rank, world, options):
         step += 1
         if rank == 0 and step % 50 == 0:
             print(step, f"{share:.2f} loss {loss.item():.3f}", flush=True)
-            save(ema.state, "detector.pt")
+            save(ema.state, name)
     if rank == 0:
         model.load_state_dict(ema.state)
-        save(model.state_dict(), "detector.pt")
-        report(model.eval())
+        save(model.state_dict(), name)
 
 
 def report(model):
@@ -204,7 +210,7 @@ def report(model):
         count = min(64, HELD_OUT - start)
         scenes = [sample_scene(random, MIX, held_out=True) for _ in range(count)]
         pictures = [draw(scene, random) for scene in scenes]
-        rights.append(read(model, pictures, scenes))
+        rights.append(read(model, pictures, targets_of(scenes)))
         regions = targets_of(scenes)[1].to(device())
         with torch.no_grad():
             spoilt = model(soften(spoil(as_floats(as_input(pictures)), regions)))[1]["junk"][:, :, 0]

@@ -38,13 +38,13 @@ def timestep_weights(alphas):
 class Denoising:
     """The loss: mean squared error of v = √ᾱ·noise − √(1−ᾱ)·latents (Salimans and Ho, 2022)."""
 
-    def __init__(self, unet, native, text, empty):
-        self.unet, self.native, self.text, self.empty = unet, native, text, empty
+    def __init__(self, unet, native, text, empty, learns_text=False):
+        self.unet, self.native, self.text, self.empty, self.learns_text = unet, native, text, empty, learns_text
         self.alphas = DDIMScheduler(**SCHEDULE).alphas_cumprod.to(device())
         self.weights = timestep_weights(self.alphas)
 
-    def loss(self, latents, ids):
-        """The loss of a batch; one caption in ten is taken away."""
+    def loss(self, latents, ids, **inputs):
+        """The loss of a batch; one caption in ten is taken away. What else the denoiser takes is passed on to it."""
         dropped = torch.rand(len(ids), device=ids.device) < 0.1
         ids = torch.where(dropped[:, None], self.empty, ids)
         t = torch.multinomial(self.weights, len(latents), replacement=True)
@@ -53,9 +53,9 @@ class Denoising:
         noisy = a.sqrt() * latents + (1 - a).sqrt() * noise
         native = latents.shape[2] * 8 == NATIVE[1] and latents.shape[3] * 8 == NATIVE[0]
         with autocast():
-            with torch.no_grad():
+            with torch.set_grad_enabled(self.learns_text):
                 states = self.text(ids).last_hidden_state
-            v = (self.native if native else self.unet)(noisy, t, states, return_dict=False)[0]
+            v = (self.native if native else self.unet)(noisy, t, states, return_dict=False, **inputs)[0]
         return F.mse_loss(v.float(), a.sqrt() * noise - (1 - a).sqrt() * latents)
 
 

@@ -9,11 +9,11 @@ const python = process.env['LATENTD_TRAINING_PYTHON'] ?? 'python3'
 /** Returns the interpreter, or the reason why the tools cannot run here. */
 export async function trainingPython(): Promise<{ python: string } | { missing: string }> {
   try {
-    await run(python, ['-c', 'import torch, diffusers, transformers'], { timeout: 120_000 })
+    await run(python, ['-c', 'import torch, diffusers, transformers, peft'], { timeout: 120_000 })
     return { python }
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.trim().split('\n').at(-1) : String(cause)
-    return { missing: `${python} has no PyTorch, diffusers and transformers (${reason}); LATENTD_TRAINING_PYTHON may name one that has` }
+    return { missing: `${python} has no PyTorch, diffusers, transformers and peft (${reason}); LATENTD_TRAINING_PYTHON may name one that has` }
   }
 }
 
