@@ -26,8 +26,10 @@ export interface StartedServer {
   stop(): Promise<void>
 }
 
-/** Starts `latentd serve` on a free port of loopback and waits until a worker is warm. It ends with the scenario at the latest. */
-export async function startServer(model: BenchModel, settings: ServerSettings, { device, workFolder, progress }: BenchContext): Promise<StartedServer> {
+/** Starts `latentd serve` on a free port of loopback, with the bundled models where no place is named, and waits until a worker is warm. It ends with the scenario at the latest. */
+export async function startServer(
+  model: Pick<BenchModel, 'places'>, settings: ServerSettings, { device, workFolder, progress }: Pick<BenchContext, 'device' | 'workFolder' | 'progress'>,
+): Promise<StartedServer> {
   progress(0, 1, 'starting the server')
   const keys = [benchApiKey, otherApiKey].flatMap(key => ['--api-key', key])
   const config = join(workFolder, 'settings.json')
