@@ -22,7 +22,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const stepLoop = new StepLoopEngine({
     device,
     maxRows,
-    ...(rowBuckets.length > 0 && { warmUpRows: rowBuckets }),
+    // The most rows, which take the most memory, then those of one picture, which come first after a start.
+    ...(rowBuckets.length > 0 && { warmUpRows: [maxRows, Math.min(2, maxRows)] }),
     loader: createModelLoader({ registry, runtime, weightsBudgetBytes }),
     createPipeline: (model) => createPipeline(model, { cache, onRun, roundRank, nowMs: () => performance.now() }),
   })
