@@ -23,6 +23,7 @@ export interface ControlNet {
 }
 
 const CONFIG = 'config.json'
+const POOLED_NAME = /shuffle/i
 const CROSS_ATTENTION = /attn2\.to_k\.weight$/
 /** Width of the prompts by which a family is told. */
 const FAMILY_BY_CONTEXT: Readonly<Record<number, ModelFamily>> = { 768: 'sd1', 1024: 'sd2', 2048: 'sdxl' }
@@ -38,7 +39,7 @@ export async function openControlNet(path: string, configPath?: string): Promise
   })
   if (!found.isDirectory()) {
     const { tensors } = await readSafetensors(path)
-    return describe(configPath === undefined ? await publishedConfig(tensors) : await readConfig(configPath), tensors)
+    return describe(configPath === undefined ? await publishedConfig(tensors, basename(path)) : await readConfig(configPath), tensors)
   }
   if (configPath !== undefined) throw new ModelError('a "config" folder is for single files; a diffusers folder describes itself')
   const files = await findWeightFiles(path, 'diffusion_pytorch_model', path)
@@ -55,17 +56,20 @@ async function readConfig(folder: string): Promise<JsonObject> {
   return await readJsonFile(join(folder, CONFIG), folder, CONFIG)
 }
 
-/** A ControlNet has the structure of its family's UNet; what a file without a configuration was trained for is told from the width of its prompts. */
-async function publishedConfig(tensors: StoredTensors): Promise<JsonObject> {
-  const name = [...tensors.keys()].find(each => CROSS_ATTENTION.test(each))
-  const width = name === undefined ? undefined : tensors.get(name)?.shape[1]
+/**
+ * A ControlNet has the structure of its family's UNet; what a file without a configuration was trained for is told from the width of
+ * its prompts. Whether its maps are pooled shows in no tensor: the published one of that kind has it in its name alone.
+ */
+async function publishedConfig(tensors: StoredTensors, name: string): Promise<JsonObject> {
+  const attention = [...tensors.keys()].find(each => CROSS_ATTENTION.test(each))
+  const width = attention === undefined ? undefined : tensors.get(attention)?.shape[1]
   const family = width === undefined ? undefined : FAMILY_BY_CONTEXT[width]
   if (!family) {
     const seen = width === undefined ? 'has no cross attention' : `has a cross attention of width ${width}`
     throw new ModelError(`the ControlNet's family cannot be told: it ${seen}, and 768 (SD 1.x), 1024 (SD 2.x) and 2048 (SDXL) are known; name a "config" folder that describes it`)
   }
   const { _class_name: _, ...unet } = (await familyConfig(family, tensors, new Map())).unet
-  return unet
+  return { ...unet, ...(POOLED_NAME.test(name) && { global_pool_conditions: true }) }
 }
 
 function familyOf(config: JsonObject): ModelFamily {

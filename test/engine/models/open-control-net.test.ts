@@ -51,10 +51,14 @@ t.test('a single file of either naming gives the tensors of the diffusers folder
 
 t.test('a file of the published size needs no configuration', async t => {
   const keys = await readJson<Shapes>('sd1-control-net-keys.json')
-  const path = await writeSparseCheckpoint(join(t.testdir({}), 'control_sd15_canny.safetensors'), keys)
-  const net = await openControlNet(path)
+  const folder = t.testdir({})
+  const open = async (name: string) => openControlNet(await writeSparseCheckpoint(join(folder, name), keys))
+  const net = await open('control_sd15_canny.safetensors')
   t.equal(net.family, 'sd1')
   t.ok(compileControlNet(net, 'cpu').encode().length > 0)
+  t.notOk(net.config['global_pool_conditions'])
+  const pooled = await open('control_v11e_sd15_shuffle.safetensors')
+  t.equal(pooled.config['global_pool_conditions'], true, 'its name alone tells that its maps are pooled')
 })
 
 t.test('what is missing, left over or of another kind is named', async t => {
