@@ -8,13 +8,14 @@ import { createImageFitter } from './fit-images.ts'
 import { openRuntime } from './runtime/open-runtime.ts'
 import { rankRounding } from './runtime/rank-buckets.ts'
 import { rowBucketsFor } from './runtime/row-buckets.ts'
+import { maxCellsFor } from './runtime/run-cells.ts'
 
 /** Encoded prompts kept for the next request: about 270 chunks of SD 1.5, 200 of SD 2.1, 100 of SDXL. */
 const embedsCacheBytes = 64 * 2 ** 20
 
 /** Puts an engine together: the runtime of its device, the loader of its models, the step loop over both, and the decoding of pictures before it. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const { device, threads, registry, weightsBudgetBytes, maxRows, onRun } = options
+  const { device, threads, registry, weightsBudgetBytes, maxRows, maxCells = maxCellsFor(options.device), onRun } = options
   const rowBuckets = rowBucketsFor(device, maxRows)
   const runtime = await openRuntime(device, { threads, rowBuckets })
   const roundRank = rankRounding(device)
@@ -22,6 +23,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const stepLoop = new StepLoopEngine({
     device,
     maxRows,
+    maxCells,
     // The most rows, which take the most memory, then those of one picture, which come first after a start.
     ...(rowBuckets.length > 0 && { warmUpRows: [maxRows, Math.min(2, maxRows)] }),
     loader: createModelLoader({ registry, runtime, weightsBudgetBytes }),

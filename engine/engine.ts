@@ -12,6 +12,8 @@ export interface EngineOptions {
   readonly weightsBudgetBytes: number
   /** Most UNet rows in one run (guidance takes two rows a generation). */
   readonly maxRows: number
+  /** Most latent cells (rows times height times width) in one run. @default what pays on the device */
+  readonly maxCells?: number
   /** Called after every run of a network, for metrics and tests; must not throw. */
   readonly onRun?: (report: RunReport) => void
 }

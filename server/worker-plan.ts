@@ -14,7 +14,7 @@ const assumedDeviceBytes = 8 * 2 ** 30
 
 /** What planning workers takes. */
 export interface WorkerPlan {
-  readonly config: Pick<Config, 'threads' | 'maxRows' | 'weightsBudgetBytes' | 'logLevel' | 'storage' | 'limits' | 'fetch'>
+  readonly config: Pick<Config, 'threads' | 'maxRows' | 'maxCells' | 'weightsBudgetBytes' | 'logLevel' | 'storage' | 'limits' | 'fetch'>
   readonly models: readonly string[]
   readonly registry: ModelRegistry
   readonly imageFolder: string
@@ -27,13 +27,14 @@ export interface WorkerPlan {
 export function planWorkers({ config, models, registry, imageFolder, devices, report }: WorkerPlan): (device: Device, worker: string) => WorkerSettings {
   const warmUp = registry.models.filter(({ type }) => type === ModelType.checkpoint).slice(0, maxWarmUps).map(({ air }) => air)
   if (warmUp.length === 0) throw new StartError(nothingToServe(models, registry))
-  const { maxRows, logLevel } = config
+  const { maxRows, maxCells, logLevel } = config
   return (device, worker) => ({
     worker, device, warmUp, maxRows, imageFolder, logLevel,
     // Its function cannot be sent.
     registry: { models: registry.models, broken: registry.broken },
     // As many results as rows: with guidance half of them fill a run, and while some are encoded and stored others already step.
     capacity: maxRows,
+    ...(maxCells > 0 && { maxCells }),
     threads: config.threads || Math.max(1, Math.floor(availableParallelism() / devices.length)),
     weightsBudgetBytes: config.weightsBudgetBytes || Math.floor(memoryOf(device, report) / 2),
     imageTtlSeconds: config.storage.ttlSeconds,

@@ -16,7 +16,7 @@ export async function benchDevice(name: string): Promise<Device> {
 
 /** Opens an engine as a worker would; the runs it reports go to `onRun`. */
 export async function openBenchEngine({ registry }: BenchModel, device: Device, maxRows: number, onRun?: (report: RunReport) => void): Promise<Engine> {
-  const options = { registry, device, threads: availableParallelism(), weightsBudgetBytes: Number.MAX_SAFE_INTEGER, maxRows }
+  const options = { registry, device, threads: availableParallelism(), weightsBudgetBytes: Number.MAX_SAFE_INTEGER, maxRows, maxCells: Number.MAX_SAFE_INTEGER }
   return await createEngine(onRun ? { ...options, onRun } : options)
 }
 

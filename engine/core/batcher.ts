@@ -69,15 +69,21 @@ export function stepCost(generation: ReadyGeneration, rows: number): number {
   return costOf(generation, rows * (steeredUnetOf(generation.parts, generation.state)?.relativeCost ?? 1))
 }
 
-function costOf({ pipeline, request }: ReadyGeneration, rows: number): number {
-  const { width, height } = pipeline.latentSize(request)
-  const cells = width * height
+function costOf(generation: ReadyGeneration, rows: number): number {
+  const { pipeline } = generation
+  const cells = cellsOf(generation)
   return Math.round(rows * Math.round(pipeline.costPerUnit * cells * (1 + cells / attentionBalanceCells)))
 }
 
+/** Latent cells of a generation's picture. */
+export function cellsOf({ pipeline, request }: ReadyGeneration): number {
+  const { width, height } = pipeline.latentSize(request)
+  return width * height
+}
+
 /** A VAE decode of SD 1.5 costs about as much as three rows of its UNet, an encode half of that. */
-const decodeCostInRows = 3
-const encodeImageCostInRows = 1.5
+export const decodeCostInRows = 3
+export const encodeImageCostInRows = 1.5
 
 /** Cost of encoding a generation's picture, in the units of `stepCost`. */
 export function encodeImageCost(generation: ReadyGeneration): number {
@@ -93,13 +99,12 @@ export function decodeCost(generation: ReadyGeneration): number {
 const maxVaeCells = 8192
 
 /** Most pictures of a generation's size in one VAE run. */
-export function imageRowCap({ pipeline, request }: ReadyGeneration): number {
-  const { width, height } = pipeline.latentSize(request)
-  return Math.max(1, Math.floor(maxVaeCells / (width * height)))
+export function imageRowCap(generation: ReadyGeneration): number {
+  return Math.max(1, Math.floor(maxVaeCells / cellsOf(generation)))
 }
 
 /** A safety checker costs about as much as SD 1.5's UNet for a quarter of a row of 64x64, whatever the picture's size. */
-const checkCostInCells = 1024
+export const checkCostInCells = 1024
 
 /** Cost of checking a picture, in the units of `stepCost`. */
 export function checkCost({ pipeline }: ReadyGeneration): number {

@@ -21,6 +21,8 @@ export interface StepLoopOptions {
   readonly createPipeline: (model: LoadedModel) => Pipeline
   /** Most UNet rows in one run. */
   readonly maxRows: number
+  /** Most latent cells in one run; a picture with guidance runs in one however large it is. @default Infinity */
+  readonly maxCells?: number
   /** Numbers of UNet rows that a warm-up runs. @default those of one picture with guidance */
   readonly warmUpRows?: readonly number[]
 }
@@ -51,9 +53,9 @@ export class StepLoopEngine implements Engine<RgbImage> {
   #modelLine: Promise<void> = Promise.resolve()
   #isStopped = false
 
-  constructor({ device, loader, createPipeline, maxRows, warmUpRows = [2] }: StepLoopOptions) {
+  constructor({ device, loader, createPipeline, maxRows, maxCells = Infinity, warmUpRows = [2] }: StepLoopOptions) {
     if (!Number.isSafeInteger(maxRows) || maxRows < 1) throw new RangeError(`maxRows: expected a whole number from 1, got ${maxRows}`)
-    const rowCaps = new RowCaps(maxRows)
+    const rowCaps = new RowCaps({ maxRows, maxCells })
     this.device = device
     this.#loader = loader
     this.#createPipeline = createPipeline

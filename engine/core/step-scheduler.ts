@@ -1,5 +1,6 @@
 import {
-  batchKeyOf, checkCost, checkKeyOf, decodeCost, decodeKeyOf, encodeImageCost, groupBy, imageRowCap, rowsOf, stepCost, type ReadyGeneration,
+  batchKeyOf, cellsOf, checkCost, checkCostInCells, checkKeyOf, decodeCost, decodeCostInRows, decodeKeyOf, encodeImageCost, encodeImageCostInRows,
+  groupBy, imageRowCap, rowsOf, stepCost, type ReadyGeneration,
 } from './batcher.ts'
 import { DeficitRoundRobin } from './deficit-round-robin.ts'
 import type { Generation } from './generation.ts'
@@ -67,9 +68,13 @@ export class StepScheduler {
 
   #pick({ key, generations }: Lane): readonly ReadyGeneration[] {
     const first = this.#passedOver.get(key)
-    const { generations: picked, passedOver } = pickRows(generations, this.#rowCaps.get('denoise', key), this.#owners.order(), first)
+    const { generations: picked, passedOver } = pickRows(generations, this.#denoiseCap(key, generations), this.#owners.order(), first)
     if (first === undefined && passedOver !== undefined) this.#passedOver.set(key, passedOver)
     return picked
+  }
+
+  #denoiseCap(key: string, [first]: readonly ReadyGeneration[]): number {
+    return this.#rowCaps.get('denoise', key, first && cellsOf(first))
   }
 
   /** What lets these generations start: first the pictures of those that have some, then the prompts of all that are ready for it. */
@@ -77,7 +82,8 @@ export class StepScheduler {
     const withImages = generations.filter((generation) => generation.needsImages)
     if (withImages.length > 0 && !this.#sinceDenoise.has('encodeImage')) {
       for (const generation of withImages) this.#owners.charge({ key: generation.owner, weight: 1 }, encodeImageCost(generation))
-      const cap = Math.min(this.#rowCaps.get('encodeImage', key), imageRowCap(withImages[0] as ReadyGeneration))
+      const first = withImages[0] as ReadyGeneration
+      const cap = Math.min(this.#rowCaps.get('encodeImage', key, encodeImageCostInRows * cellsOf(first)), imageRowCap(first))
       return { type: 'encodeImage', batchKey: key, generations: withImages, maxRows: cap }
     }
     const ready = generations.filter((generation) => !generation.needsImages)
@@ -94,13 +100,14 @@ export class StepScheduler {
       if (generation === this.#passedOver.get(key)) this.#passedOver.delete(key)
     }
     this.#lanes.charge({ key, weight: laneWeights(lanes).get(key) ?? 1 }, total)
-    return { type: 'denoise', batchKey: key, generations, maxRows: this.#rowCaps.get('denoise', key) }
+    return { type: 'denoise', batchKey: key, generations, maxRows: this.#denoiseCap(key, generations) }
   }
 
   /** The picture that waits longest, and others that may share its run of the VAE. */
   #planDecode(denoised: readonly ReadyGeneration[]): WorkPlan {
     const lane = lanesOf(denoised, decodeKeyOf).values().next().value as Lane
-    const cap = Math.min(this.#rowCaps.get('decode', lane.key), imageRowCap(lane.generations[0] as ReadyGeneration))
+    const first = lane.generations[0] as ReadyGeneration
+    const cap = Math.min(this.#rowCaps.get('decode', lane.key, decodeCostInRows * cellsOf(first)), imageRowCap(first))
     const generations = lane.generations.slice(0, cap)
     for (const generation of generations) this.#owners.charge({ key: generation.owner, weight: 1 }, decodeCost(generation))
     return { type: 'decode', batchKey: lane.key, generations, maxRows: cap }
@@ -109,7 +116,7 @@ export class StepScheduler {
   /** The picture that waits longest, and others that the same checker judges. */
   #planCheck(unchecked: readonly ReadyGeneration[]): WorkPlan {
     const { key, generations } = lanesOf(unchecked, checkKeyOf).values().next().value as Lane
-    const maxRows = this.#rowCaps.get('checkContent', key)
+    const maxRows = this.#rowCaps.get('checkContent', key, checkCostInCells)
     const picked = generations.slice(0, maxRows)
     for (const generation of picked) this.#owners.charge({ key: generation.owner, weight: 1 }, checkCost(generation))
     return { type: 'checkContent', batchKey: key, generations: picked, maxRows }

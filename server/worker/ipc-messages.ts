@@ -16,6 +16,8 @@ export interface WorkerSettings {
   readonly threads: number
   readonly weightsBudgetBytes: number
   readonly maxRows: number
+  /** The device's own where absent. */
+  readonly maxCells?: number
   /** Most results that may be under way at once. */
   readonly capacity: number
   readonly imageFolder: string

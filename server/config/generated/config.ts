@@ -40,6 +40,10 @@ export interface Config {
    */
   readonly maxRows: number
   /**
+   * Most latent cells of a network in one run: rows times an eighth of the height times an eighth of the width; one picture always runs. 0 takes what pays on the device: 2048 on the processor, no limit on CUDA.
+   */
+  readonly maxCells: number
+  /**
    * Most bytes of model weights open at once in one worker; 0 takes half of the memory of the device.
    */
   readonly weightsBudgetBytes: number

@@ -2,6 +2,7 @@ import t from 'tap'
 import type { DecodedRequest } from '../../../engine/core/generation-request.ts'
 import { Generation } from '../../../engine/core/generation.ts'
 import { RowCaps } from '../../../engine/core/row-caps.ts'
+import type { RunCaps } from '../../../engine/core/row-caps.ts'
 import type { WorkPlan } from '../../../engine/core/step-plan.ts'
 import { StepScheduler } from '../../../engine/core/step-scheduler.ts'
 import type { DenoiseState, Pipeline } from '../../../engine/pipelines/pipeline.ts'
@@ -54,12 +55,11 @@ interface Step {
 }
 
 /** Plans and carries out up to `limit` steps over generations that may be added to meanwhile. */
-function runSteps(generations: Generation[], { maxRows = 8, limit = Infinity, onStep }: {
-  readonly maxRows?: number
+function runSteps(generations: Generation[], { maxRows = 8, maxCells, limit = Infinity, onStep }: Partial<RunCaps> & {
   readonly limit?: number
   readonly onStep?: (step: number) => void
 } = {}): readonly Step[] {
-  const scheduler = new StepScheduler(new RowCaps(maxRows))
+  const scheduler = new StepScheduler(new RowCaps({ maxRows, ...(maxCells !== undefined && { maxCells }) }))
   const steps: Step[] = []
   while (steps.length < limit) {
     const plan = scheduler.plan(generations.filter((generation) => !generation.isFinished))
@@ -74,7 +74,7 @@ function runSteps(generations: Generation[], { maxRows = 8, limit = Infinity, on
 const denoiseSteps = (steps: readonly Step[]) => steps.filter((step) => step.type === 'denoise')
 
 await t.test('there is nothing to plan without generations, nor before their model is loaded', async (t) => {
-  const scheduler = new StepScheduler(new RowCaps(8))
+  const scheduler = new StepScheduler(new RowCaps({ maxRows: 8 }))
   t.same(scheduler.plan([]), { type: 'idle' })
   t.same(scheduler.plan([new Generation(request('a'))]), { type: 'idle' })
 })
@@ -121,6 +121,27 @@ await t.test('an owner with many generations leaves half of the rows to another'
   for (const step of denoiseSteps(runSteps(generations, { maxRows: 4, limit: 8 }))) {
     t.equal(step.ids.filter((id) => id.startsWith('few')).length, 2)
   }
+})
+
+await t.test('a run has as many rows as its cap of latent cells lets in, the VAE by what it costs, and one picture however large', async (t) => {
+  const crowd = (size: number) => Array.from({ length: 8 }, (_, i) => ready(`${i}`, { width: size, height: size, totalSteps: 1 }))
+  const sizes = (type: Step['type'], size: number) => runSteps(crowd(size), { maxRows: 32, maxCells: 2048 }).filter((step) => step.type === type).map(({ ids }) => ids.length)
+  t.same(sizes('denoise', 64), [8], 'sixteen rows of 64 cells')
+  t.same(sizes('denoise', 128), [4, 4], 'eight rows of 256 cells')
+  t.same(sizes('denoise', 256), Array(8).fill(1))
+  t.same(sizes('denoise', 512), Array(8).fill(1), 'more cells than the cap')
+  t.equal(Math.max(...sizes('decode', 128)), 2, 'a decode costs three rows')
+  t.equal(Math.max(...sizes('decode', 512)), 1)
+})
+
+await t.test('beside a flood an owner waits for no more than one picture before each of its own, where a run takes one picture', async (t) => {
+  const generations = [...Array.from({ length: 12 }, (_, i) => ready(`flood-${i}`, { owner: 'flood', width: 256, height: 256, totalSteps: 4 }))]
+  const onStep = (step: number) => void (step === 5 && generations.push(ready('light', { owner: 'light', width: 256, height: 256, totalSteps: 4 })))
+  const steps = runSteps(generations, { maxRows: 32, maxCells: 2048, onStep })
+  const last = steps.findLastIndex(({ ids }) => ids.includes('light'))
+  const waited = denoiseSteps(steps.slice(5, last)).filter(({ ids }) => !ids.includes('light'))
+  t.ok(waited.length <= 4, `${waited.length} steps of the flood`)
+  t.ok(denoiseSteps(steps).every(({ ids }) => ids.length === 1))
 })
 
 await t.test('what has begun is finished before another generation of the same owner begins', async (t) => {

@@ -31,7 +31,7 @@ export function referenceRegistry(): Promise<ModelRegistry> {
 /** An engine over the reference models. */
 export async function referenceEngine(options: Partial<EngineOptions> = {}): Promise<Engine> {
   const registry = await referenceRegistry()
-  return createEngine({ registry, device: { type: 'cpu' }, threads: 1, weightsBudgetBytes: 1e9, maxRows: 8, ...options })
+  return createEngine({ registry, device: { type: 'cpu' }, threads: 1, weightsBudgetBytes: 1e9, maxRows: 8, maxCells: Infinity, ...options })
 }
 
 /** Reads the committed requests of a folder and what they must become. */
