@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { joinSignals, TimeLimitError } from '../joint-signal.ts'
 import { InputImageError, InputImageFault } from '../storage/input-image-error.ts'
 import { sendGuarded } from './guarded-request.ts'
 import type { FetchLimits } from './fetch-limits.ts'
@@ -21,16 +22,17 @@ const headers = { accept: 'image/png, image/jpeg, image/webp', 'accept-encoding'
 export function createImageFetcher({ maxBytes, timeoutMs, privateHosts }: FetchLimits, resolve?: ResolveHost): FetchImage {
   const guard = new TargetGuard({ privateHosts, ...(resolve && { resolve }) })
   return async (url, signal) => {
-    const timeout = AbortSignal.timeout(timeoutMs)
-    const either = AbortSignal.any([signal, timeout])
+    const joint = joinSignals([signal], timeoutMs)
     try {
-      return await abortable(fetchFile(url, guard, maxBytes, either), either)
+      return await abortable(fetchFile(url, guard, maxBytes, joint.signal), joint.signal)
     } catch (cause) {
       signal.throwIfAborted()
       if (cause instanceof InputImageError) throw cause
       if (cause instanceof TargetRefusedError) throw new InputImageError(InputImageFault.invalid, `the URL is not fetched: ${cause.message}`, { cause })
-      if (timeout.aborted) throw unreachable(`it took longer than ${timeoutMs / 1000} seconds`, cause)
+      if (joint.signal.reason instanceof TimeLimitError) throw unreachable(`it took longer than ${timeoutMs / 1000} seconds`, cause)
       throw unreachable(cause instanceof HostUnknownError ? cause.message : 'the connection failed', cause)
+    } finally {
+      joint.leave()
     }
   }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { joinSignals, TimeLimitError } from '../joint-signal.ts'
 import type { FetchLimits } from './fetch-limits.ts'
 import { sendGuarded } from './guarded-request.ts'
 import { HostUnknownError, TargetGuard, TargetRefusedError } from './target-guard.ts'
@@ -32,25 +33,26 @@ const pausesMs = [250, 1000]
 export function createImageUploader({ timeoutMs, privateHosts }: Pick<FetchLimits, 'timeoutMs' | 'privateHosts'>, resolve?: ResolveHost): UploadImage {
   const guard = new TargetGuard({ privateHosts, ...(resolve && { resolve }) })
   return async (url, upload, signal) => {
-    const timeout = AbortSignal.timeout(timeoutMs)
-    const either = AbortSignal.any([signal, timeout])
+    const joint = joinSignals([signal], timeoutMs)
     try {
       const target = await guard.check(url)
       for (const pauseMs of pausesMs) {
         try {
-          return await put(target, upload, either)
+          return await put(target, upload, joint.signal)
         } catch (error) {
           if (!(error instanceof PassingError)) throw error
-          await sleep(pauseMs, undefined, { signal: either })
+          await sleep(pauseMs, undefined, { signal: joint.signal })
         }
       }
-      await put(target, upload, either)
+      await put(target, upload, joint.signal)
     } catch (cause) {
       signal.throwIfAborted()
       if (cause instanceof UploadError) throw cause
-      if (timeout.aborted) throw new UploadError(`it took longer than ${timeoutMs / 1000} seconds`, { cause })
+      if (joint.signal.reason instanceof TimeLimitError) throw new UploadError(`it took longer than ${timeoutMs / 1000} seconds`, { cause })
       if (cause instanceof TargetRefusedError || cause instanceof HostUnknownError) throw new UploadError(cause.message, { cause })
       throw cause
+    } finally {
+      joint.leave()
     }
   }
 }

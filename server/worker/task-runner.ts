@@ -1,5 +1,6 @@
 import type { EncodedImage, Engine, GeneratedImage, ImageFormat, RgbImage } from '../../engine/index.ts'
 import type { FetchImage } from '../outbound/fetch-image.ts'
+import { joinSignals } from '../joint-signal.ts'
 import type { Lease } from '../queue/contract.ts'
 import { UploadError } from '../outbound/upload-image.ts'
 import type { Upload, UploadImage } from '../outbound/upload-image.ts'
@@ -41,10 +42,10 @@ export async function runTask(options: TaskRunnerOptions, lease: Lease, signal: 
   const read = () => readImages(lease.record, options, signal)
   const request = namesUrl(lease.record) ? await options.waitElsewhere(open.length, read) : await read()
   const failure = new AbortController()
-  const anyStop = AbortSignal.any([signal, failure.signal])
+  const stop = joinSignals([signal, failure.signal])
   const runs = open.map(async planned => {
     try {
-      await runResult(options, lease, request, planned, anyStop)
+      await runResult(options, lease, request, planned, stop.signal)
     } catch (error) {
       if (!failure.signal.aborted) failure.abort(error)
     } finally {
@@ -52,6 +53,7 @@ export async function runTask(options: TaskRunnerOptions, lease: Lease, signal: 
     }
   })
   await Promise.all(runs)
+  stop.leave()
   failure.signal.throwIfAborted()
 }
 

@@ -1,4 +1,5 @@
 import { EngineError, EngineErrorCode } from '../../engine/index.ts'
+import { joinSignals } from '../joint-signal.ts'
 import type { Log } from '../log.ts'
 import type { Lease } from '../queue/contract.ts'
 import { toErrorBody } from './error-mapping.ts'
@@ -82,11 +83,11 @@ export class Worker {
     let left = lease.record.results.length - lease.committed.length
     this.#underWay += left
     const startedAt = now()
+    const stop = joinSignals([lease.signal, this.#working.signal])
     try {
       if (this.#claiming.signal.aborted) return await claims.giveBack(lease)
-      const stop = AbortSignal.any([lease.signal, this.#working.signal])
       const waitElsewhere = <T>(results: number, job: () => Promise<T>) => this.#waitElsewhere(results, job)
-      await runTask({ ...this.#options, slots: this.#slots, waitElsewhere }, lease, stop, () => {
+      await runTask({ ...this.#options, slots: this.#slots, waitElsewhere }, lease, stop.signal, () => {
         left--
         this.#free(1)
       })
@@ -95,6 +96,7 @@ export class Worker {
     } catch (error) {
       await this.#endBadly(lease, error)
     } finally {
+      stop.leave()
       this.#free(left)
     }
   }
