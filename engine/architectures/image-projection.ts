@@ -1,6 +1,5 @@
 import type { Layers, Tokens } from '../graph/layers.ts'
 import type { WeightSource } from '../weights/weight-source.ts'
-import type { ClipVisionStates } from './clip-vision.ts'
 import { NetworkWeights } from './network-weights.ts'
 
 /** What the image projection of an IP-Adapter is, told from its weights. */
@@ -40,14 +39,11 @@ export function readImageProjection(source: WeightSource): ImageProjection | und
 
 /**
  * The tokens that stand for a picture beside a prompt's.
- * @param embeds gives the picture's projected vector; the resampler does not need it
+ * @param features of the picture: its vector as one token, or what the resampler looks at, the states of its patches
  */
-export function projectImage(
-  layers: Layers, source: WeightSource, projection: ImageProjection, { hidden }: ClipVisionStates, embeds: () => Tokens,
-): Tokens {
+export function projectImage(layers: Layers, source: WeightSource, projection: ImageProjection, features: Tokens): Tokens {
   const weights = new NetworkWeights(source)
-  // The reference takes the states before the last layer.
-  return projection.type === 'plain' ? projectVector(layers, weights, projection, embeds()) : resample(layers, weights, projection, hidden.at(-2) as Tokens)
+  return projection.type === 'plain' ? projectVector(layers, weights, projection, features) : resample(layers, weights, projection, features)
 }
 
 function projectVector(layers: Layers, weights: NetworkWeights, { tokens, width, inputWidth }: ImageProjection, embeds: Tokens): Tokens {

@@ -1,7 +1,7 @@
 import { EngineError } from '../engine-error.ts'
 import { airKey } from '../models/air.ts'
-import type { Held, LoadedImagePrompt, LoadedModel, LoadedParts, ModelLoader, PartType, TextEmbedding } from '../models/loaded-model.ts'
-import type { LoraPart, RequestParts, SteeredUnet } from '../pipelines/pipeline.ts'
+import type { Held, LoadedModel, LoadedParts, ModelLoader, PartType, TextEmbedding } from '../models/loaded-model.ts'
+import type { ImagePromptPart, LoraPart, RequestParts, SteeredUnet } from '../pipelines/pipeline.ts'
 import { ModelError } from '../models/model-error.ts'
 import type { DecodedRequest } from './generation-request.ts'
 
@@ -30,8 +30,14 @@ export async function loadParts(loader: ModelLoader, base: LoadedModel, request:
     }
     const embeddings: TextEmbedding[] = []
     for (const [index, { model: air }] of (request.embeddings ?? []).entries()) embeddings.push(await use(`embeddings[${index}].model`, 'embedding', air))
-    const imagePrompts: LoadedImagePrompt[] = []
-    for (const [index, { model: air }] of (request.ipAdapters ?? []).entries()) imagePrompts.push(await use(`ipAdapters[${index}].model`, 'ipAdapter', air))
+    const imagePrompts: ImagePromptPart[] = []
+    for (const [index, { model: air }] of (request.ipAdapters ?? []).entries()) {
+      const field = `ipAdapters[${index}].model`
+      const encoder = await named(field, loader.useImageEncoder(air, base, airs))
+      holds.push(encoder)
+      airs.push(encoder.part.air)
+      imagePrompts.push({ encoder: encoder.part, adapter: await use(field, 'ipAdapter', air) })
+    }
     const safetyChecker = request.checkContent ? await use('checkContent', 'safetyChecker', safetyCheckerOf(base)) : undefined
     // The largest part comes last, when it is known what it has to fit beside.
     const steered = (request.controlNets ?? request.ipAdapters) && (await loadSteeredUnet(loader, base, request, airs))

@@ -2,6 +2,9 @@ import type { Lowering } from '../graph/model-graph.ts'
 import type { WeightComponent } from '../weights/component-names.ts'
 import type { StoredTensor } from '../weights/stored-tensor.ts'
 
+/** Bytes of an element of networks that compute in halves on CUDA. */
+export const HALF_ELEMENT_BYTES: Readonly<Record<Lowering, number>> = { cpu: 4, cuda: 2 }
+
 /** Bytes that a component's open sessions hold for the tensors its graphs use. */
 export function heldBytes(component: WeightComponent, used: readonly StoredTensor[], lowering: Lowering): number {
   return elementCount(used) * elementBytes(component, lowering)
@@ -14,5 +17,5 @@ export function elementCount(tensors: readonly StoredTensor[]): number {
 
 /** Bytes of an element once a session is open: everything is float32 but the UNet on CUDA, whose graph computes in halves. */
 function elementBytes(component: WeightComponent, lowering: Lowering): number {
-  return lowering === 'cuda' && component === 'unet' ? 2 : 4
+  return component === 'unet' ? HALF_ELEMENT_BYTES[lowering] : 4
 }

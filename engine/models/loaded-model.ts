@@ -192,19 +192,36 @@ export interface SteeringAirs {
   readonly ipAdapters: readonly string[]
 }
 
-/** What turns an IP-Adapter's guide images into tokens, open on a device. */
-export interface LoadedImagePrompt {
+/** What IP-Adapters see guide images with, open on a device; those that were trained with the same one share it. */
+export interface LoadedImageEncoder {
+  /** Names it among what is open. */
   readonly air: string
-  /** Pixels along each side of its image encoder's input. */
+  /** Pixels along each side of its input. */
   readonly imageSize: number
   readonly settings: ClipImageSettings
+  /**
+   * `pixel_values` float32 [rows, 3, imageSize, imageSize] → `image_patches` float32 [rows, tokens, width] and, where it has
+   * one, the picture's vector `image_embeds` float32 [rows, 1, width].
+   */
+  readonly session: ModelSession
+}
+
+/** Which output of its image encoder an IP-Adapter takes: the states of a picture's patches, or its vector. */
+export interface ImageFeatures {
+  readonly output: 'image_patches' | 'image_embeds'
+  /** Of one picture, and the width of each; a vector is one token. */
+  readonly tokens: number
+  readonly width: number
+}
+
+/** What turns a guide image's features into an IP-Adapter's tokens, open on a device. */
+export interface LoadedImagePrompt {
+  readonly air: string
+  readonly features: ImageFeatures
   /** Tokens of one guide image, and the width of each. */
   readonly tokens: number
   readonly width: number
-  /**
-   * `pixel_values` float32 [rows, 3, imageSize, imageSize], `presence` float32 [rows] (1, or 0 for no picture)
-   * → `image_states` float32 [rows, tokens, width].
-   */
+  /** `image_features` float32 [rows, features, width] → `image_states` float32 [rows, tokens, width]. */
   readonly session: ModelSession
 }
 
@@ -243,6 +260,8 @@ export interface ModelLoader {
    * @param airs the same in another order is another graph
    */
   useSteeredUnet(airs: SteeringAirs, base: LoadedModel, beside?: readonly string[]): Promise<Held<LoadedSteeredUnet>>
+  /** Opens the image encoder of an IP-Adapter, and holds it; otherwise as `usePart`. */
+  useImageEncoder(air: string, base: LoadedModel, beside?: readonly string[]): Promise<Held<LoadedImageEncoder>>
   /** AIRs whose sessions are open. */
   loaded(): readonly string[]
   /** Marks a model as in use until the returned function is called; a model in use is never released. */

@@ -1,9 +1,11 @@
 import type { Runtime } from '../runtime/model-session.ts'
 import { airKey } from './air.ts'
+import { loweringOf, openCompiled } from './compiled-model.ts'
+import { imageEncoderModel, imageEncoderSpec } from './image-encoder-model.ts'
 import { loadCheckpoint } from './load-checkpoint.ts'
 import { loadPart, partKey } from './load-part.ts'
 import { loadSteeredUnet } from './load-steered-unet.ts'
-import type { Held, LoadedModel, LoadedParts, LoadedSteeredUnet, ModelLoader, PartType, SteeringAirs } from './loaded-model.ts'
+import type { Held, LoadedImageEncoder, LoadedModel, LoadedParts, LoadedSteeredUnet, ModelLoader, PartType, SteeringAirs } from './loaded-model.ts'
 import { ModelError } from './model-error.ts'
 import { modelFailure } from './model-failure.ts'
 import { ModelType } from './model-spec.ts'
@@ -62,6 +64,12 @@ class BudgetedLoader implements ModelLoader {
     const spec = { ...base.spec, air: `${base.spec.air} with ${[...controlNets, ...ipAdapters].map(({ air }) => air).join(' and ')}` }
     const context = { base, runtime: this.#runtime }
     return this.#use(spec, airKey(spec.air), [base.spec.air, ...beside], makeRoom => loadSteeredUnet(spec, { controlNets, ipAdapters }, { ...context, makeRoom }))
+  }
+
+  async useImageEncoder(air: string, base: LoadedModel, beside: readonly string[] = []): Promise<Held<LoadedImageEncoder>> {
+    const spec = imageEncoderSpec(this.#specOf(air, ModelType.ipAdapter), this.#registry)
+    const open: Opener<LoadedImageEncoder> = async makeRoom => openCompiled(spec, await imageEncoderModel(spec, loweringOf(this.#runtime)), this.#runtime, makeRoom)
+    return this.#use(spec, airKey(spec.air), [base.spec.air, ...beside], open)
   }
 
   loaded(): readonly string[] {

@@ -1,6 +1,6 @@
 import type { ControlNetUse, DecodedRequest, RgbImage } from '../core/generation-request.ts'
 import type {
-  LoadedImagePrompt, LoadedLora, LoadedModel, LoadedSafetyChecker, LoadedSteeredUnet, LoadedVae, TextEmbedding,
+  LoadedImageEncoder, LoadedImagePrompt, LoadedLora, LoadedModel, LoadedSafetyChecker, LoadedSteeredUnet, LoadedVae, TextEmbedding,
 } from '../models/loaded-model.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
 
@@ -16,9 +16,15 @@ export interface RequestParts {
   /** In the request's order. */
   readonly embeddings?: readonly TextEmbedding[]
   /** One for each of the request's IP-Adapters, in its order. */
-  readonly imagePrompts?: readonly LoadedImagePrompt[]
+  readonly imagePrompts?: readonly ImagePromptPart[]
   /** Present where the request has ControlNets or IP-Adapters. */
   readonly steered?: SteeredUnet
+}
+
+/** What makes tokens of an IP-Adapter's guide image, loaded. */
+export interface ImagePromptPart {
+  readonly encoder: LoadedImageEncoder
+  readonly adapter: LoadedImagePrompt
 }
 
 /** A LoRA that a request takes, loaded. */

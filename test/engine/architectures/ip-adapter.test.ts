@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { readImageProjection } from '../../../engine/architectures/image-projection.ts'
 import type { ImageProjection } from '../../../engine/architectures/image-projection.ts'
+import { buildImageEncoder } from '../../../engine/architectures/image-encoder.ts'
 import { buildImagePrompt } from '../../../engine/architectures/image-prompt.ts'
 import type { IpAdapterSource } from '../../../engine/architectures/ip-adapter.ts'
 import { buildUnet } from '../../../engine/architectures/unet.ts'
@@ -35,16 +36,27 @@ function expanded(precision: 'float32' | 'float16'): LayersFactory {
   return (graph, input) => createCudaLayers(graph, input, precision, expandedOperators(graph, new Set()))
 }
 
+/** Multiplies each row with its entry. */
+function scaleRows({ dims, data }: Tensor, factors: Tensor): Tensor {
+  const size = data.length / (dims[0] ?? 1)
+  return { dtype: 'float32', dims, data: Float32Array.from(data as Float32Array, (value, i) => value * Number(factors.data[Math.floor(i / size)])) }
+}
+
+/** What an adapter makes of pictures: the image encoder's part and its own, each in a graph. Where there is no picture one takes zeros, the other a picture of zeros. */
 async function imageStates(name: string, lowering: Lowering = 'cpu', makeLayers?: LayersFactory): Promise<Tensor | undefined> {
   const { projection: projectionWeights, strangers } = await openAdapter(name)
-  const encoder = await openClipVisionWeights(encoderFolder, encoderFolder, 'image encoder')
-  const encoderConfig = JSON.parse(readFileSync(join(encoderFolder, 'config.json'), 'utf8')) as Record<string, unknown>
+  const weights = await openClipVisionWeights(encoderFolder, encoderFolder, 'image encoder')
+  const config = JSON.parse(readFileSync(join(encoderFolder, 'config.json'), 'utf8')) as Record<string, unknown>
   const projection = readImageProjection(projectionWeights) as ImageProjection
-  const graph = buildImagePrompt({ encoderConfig, encoder, projection, projectionWeights }, lowering, makeLayers)
-  t.same([...projectionWeights.unused(), ...encoder.unused(), ...strangers], [], 'every tensor is used')
-  const session = await runtime.open(graph)
-  const { image_states: states } = await session.run({ pixel_values: tensors.pixel_values!, presence: tensors.presence! })
-  await session.release()
+  const encoder = await runtime.open(buildImageEncoder(config, weights, lowering, makeLayers))
+  const session = await runtime.open(buildImagePrompt(projection, projectionWeights, lowering, makeLayers))
+  t.same([...projectionWeights.unused(), ...weights.unused(), ...strangers], [], 'every tensor is used')
+  const { pixel_values: pixels, presence } = tensors as Record<string, Tensor>
+  const isPlain = projection.type === 'plain'
+  const seen = await encoder.run({ pixel_values: isPlain ? pixels! : scaleRows(pixels!, presence!) })
+  const features = isPlain ? scaleRows(seen.image_embeds!, presence!) : seen.image_patches!
+  const { image_states: states } = await session.run({ image_features: features })
+  await Promise.all([encoder.release(), session.release()])
   return states
 }
 

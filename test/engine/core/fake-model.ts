@@ -277,6 +277,9 @@ export function fakeLoader(before?: BeforeRun, loadGate: () => Promise<unknown> 
       const controlNets = airs.map((air) => ({ air, maps: 2, isPooled: false }))
       return { part: { unet: controlledUnet(before), controlNets, ipAdapters: [], relativeCost: 2 }, release: hold(airs.join(' ')) }
     },
+    useImageEncoder: async () => {
+      throw new ModelError('the fake networks know no IP-Adapters')
+    },
     loaded: () => [...models.keys()],
     hold,
     release: () => {

@@ -220,6 +220,25 @@ t.test('a refiner is open beside its checkpoint, or is refused where both do not
   held.release()
 })
 
+t.test('IP-Adapters that share an image encoder have it open once, and it leaves when nobody holds it', async t => {
+  const reference = join(referenceModel('sd1-tiny'), '..', '..')
+  const registry = await openRegistry([referenceModel('sd1-tiny'), join(reference, 'ip-adapters')])
+  t.same(registry.broken, [])
+  const runtime = new FakeRuntime()
+  const loader = createModelLoader({ registry, runtime, weightsBudgetBytes: 1e9 })
+  const base = await loader.load('local:sd1-tiny@1')
+  const before = runtime.sessions.length
+  const [plain, plus] = await Promise.all(['local:sd1-plain@1', 'local:sd1-plus@1'].map(air => loader.useImageEncoder(air, base)))
+  t.equal(plain?.part, plus?.part)
+  t.equal(runtime.sessions.length, before + 1)
+  t.same(loader.loaded().filter(air => air.includes('image encoder')), [plain?.part.air])
+  for (const air of ['local:sd1-plain@1', 'local:sd1-plus@1']) await loader.usePart('ipAdapter', air, base)
+  t.equal(runtime.sessions.length, before + 3)
+  await t.rejects(loader.useImageEncoder('local:none@1', base), { message: /there is no model/ })
+  await loader.release()
+  t.equal(runtime.sessions.length, 0)
+})
+
 /** Every output of a model's networks for one fixed input, by name. */
 async function outputsOf({ textEncoders, unet, vae, contextSize, added }: LoadedModel): Promise<Record<string, Tensor>> {
   const wave = (length: number): Float32Array => Float32Array.from({ length }, (_, index) => Math.sin(index * 0.7))

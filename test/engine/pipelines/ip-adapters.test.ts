@@ -58,8 +58,25 @@ await t.test('the pictures of a task have their guide image encoded once', async
   await Promise.all(results)
   await engine.stop()
   const rows = runs.filter(({ stage, generations }) => stage === 'encodePrompt' && generations.length > 0).map((run) => run.rows)
-  // The prompt, the negative prompt, the guide image and no image: each once.
-  t.equal(rows.reduce((sum, each) => sum + each, 0), 4)
+  // The prompt, the negative prompt, the guide image; and the adapter's tokens for it and for no image: each once.
+  t.equal(rows.reduce((sum, each) => sum + each, 0), 5)
+})
+
+await t.test('adapters of one image encoder share it: it is open once, and sees a picture once for both', async (t) => {
+  const runs: RunReport[] = []
+  const engine = await referenceEngine({ registry, onRun: (report) => runs.push(report) })
+  const { request, image } = pictures.find(({ request: { ipAdapters } }) => new Set(ipAdapters.map(({ model }) => model)).size === 2) as (typeof pictures)[number]
+  const [first] = request.ipAdapters as [(typeof request.ipAdapters)[number]]
+  const second = request.ipAdapters.find(({ model }) => model !== first.model) as typeof first
+  t.ok(compare(await engine.generate(request, never), image).shareWithinOne >= shareOfPixels)
+  runs.length = 0
+  // A file of its own, for what was made of the other is known.
+  const guideImage = Uint8Array.from(first.guideImage)
+  await engine.generate({ ...request, id: 'same guide', ipAdapters: [{ ...first, guideImage }, { ...second, guideImage }] }, never)
+  await engine.stop()
+  const rows = runs.filter(({ stage, generations }) => stage === 'encodePrompt' && generations.length > 0).map((run) => run.rows)
+  // The prompts are known, and what stands for no image: what the encoder sees, and the tokens of each adapter.
+  t.same(rows, [1, 1, 1])
 })
 
 await t.test('an adapter that cannot be used is an error that names it, and its neighbours go on', async (t) => {
