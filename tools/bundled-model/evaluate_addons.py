@@ -91,16 +91,14 @@ def control(server, judge, random, count):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", required=True, help="a models folder that has the bundled set")
-    parser.add_argument("--only", choices=(*LOOKS, "edges"))
+    parser.add_argument("--only", nargs="+", choices=(*LOOKS, "edges"), default=[*LOOKS, "edges"])
     parser.add_argument("--count", type=int, default=60, help="pictures of each kind")
     options = parser.parse_args()
     judge = load_look_detector()
     print(f"| add-on | | pictures | {' | '.join(TOLD)} | edges followed |")
     print("|---" * (4 + len(TOLD)) + "|")
     with PictureServer(options.models) as server:
-        for name in (*LOOKS, "edges"):
-            if options.only not in (None, name):
-                continue
+        for name in options.only:
             if name == "edges":
                 control(server, judge, seed_all(95), options.count)
             else:
