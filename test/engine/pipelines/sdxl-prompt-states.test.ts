@@ -14,7 +14,7 @@ import { referenceRegistry } from './reference-pictures.ts'
 
 interface Listed {
   readonly prompt: string
-  readonly promptWeighting: 'compel'
+  readonly promptWeighting: 'compel' | 'sdEmbeds'
   readonly embeddings?: readonly string[]
 }
 
@@ -47,6 +47,21 @@ t.test("weighted prompts and an embedding of two text encoders give SDXL what co
     // transformers takes the text's vector where the highest id stands, and the embedding's ids are higher than the end token's.
     if (embeddings) continue
     const vector = relativeError({ dtype: 'float32', dims: [whole.length], data: whole }, expected[`${index} whole`])
+    t.ok(vector < 1e-4, `${prompt}, as one vector (${vector})`)
+  }
+})
+
+t.test("prompts in sd_embed's syntax give SDXL what its arithmetic gives", async t => {
+  const place = join(REFERENCE, 'sdxl-sd-embeds')
+  const prompts = JSON.parse(readFileSync(join(place, 'states.json'), 'utf8')) as readonly Listed[]
+  const reference = readTensors(join(place, 'states.safetensors'))
+  const encoded = await (await encoderOf('sdxl-tiny')).encode(prompts.map(preparedFor), 8)
+  for (const [index, { prompt }] of prompts.entries()) {
+    const { tokens, data, added } = (encoded[index] as (typeof encoded)[number]).promptEmbeds
+    const states = relativeError({ dtype: 'float32', dims: [tokens, data.length / tokens], data }, reference[`${index} states`])
+    t.ok(states < 1e-4, `${prompt} (${states})`)
+    const whole = added?.textEmbeds ?? new Float32Array(0)
+    const vector = relativeError({ dtype: 'float32', dims: [whole.length], data: whole }, reference[`${index} whole`])
     t.ok(vector < 1e-4, `${prompt}, as one vector (${vector})`)
   }
 })
