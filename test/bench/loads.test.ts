@@ -56,6 +56,10 @@ t.test('placeholders in a task become pictures of their size wherever they stand
   t.match(drawn, { seedImage: /^data:image\/png;base64,/, steps: 4, list: [{ guideImage: /^data:image\/png;base64,/, weight: 0.5 }], prompt: 'picture: a cat', none: null })
   t.same(await drawPictures(task), drawn)
   // Width and height stand in a PNG's header, from byte 16 on.
-  const bytes = Buffer.from(String(drawn['seedImage']).split(',')[1] ?? '', 'base64')
-  t.same([bytes.readUInt32BE(16), bytes.readUInt32BE(20)], [64, 32])
+  const sizeOf = (uri: unknown) => {
+    const bytes = Buffer.from(String(uri).split(',')[1] ?? '', 'base64')
+    return [bytes.readUInt32BE(16), bytes.readUInt32BE(20)]
+  }
+  t.same(sizeOf(drawn['seedImage']), [64, 32])
+  t.same(sizeOf((drawn['list'] as [{ guideImage: string }])[0].guideImage), [16, 16])
 })
