@@ -110,3 +110,17 @@ export const checkCostInCells = 1024
 export function checkCost({ pipeline }: ReadyGeneration): number {
   return Math.round(pipeline.costPerUnit * checkCostInCells)
 }
+
+/** What is left to do for a generation until its picture is there, in the units of `stepCost`. */
+export function costLeft(generation: ReadyGeneration): number {
+  return costFrom(generation, generation.stepsDone)
+}
+
+/** What a generation costs from its first step on, in the units of `stepCost`. */
+export function wholeCost(generation: ReadyGeneration): number {
+  return costFrom(generation, 0)
+}
+
+function costFrom(generation: ReadyGeneration, stepsDone: number): number {
+  return (generation.totalSteps - stepsDone) * stepCost(generation, rowsOf(generation)) + decodeCost(generation)
+}

@@ -13,21 +13,22 @@ export interface RowPick {
  * Fills a run's rows.
  *
  * Owners take turns: each owner's oldest generation, then each one's second, and so on, so a newcomer gets a row at
- * the next step even where one owner could fill the run alone. Within a turn started generations go before
- * waiting ones (what is begun gets finished), then owners by their deficit. No row stays empty while a
+ * the next step even where one owner could fill the run alone. Within a turn those of the lowest rank go first, and
+ * among equals those that are started. No row stays empty while a
  * generation would fit into it; the one that was passed over for it is first next time, so none starves.
+ * @param rankOf of two ranks the first number that differs decides; see `OwnerShares`
  */
 export function pickRows(
   candidates: readonly ReadyGeneration[],
   maxRows: number,
-  owners: readonly string[],
+  rankOf: (generation: ReadyGeneration) => readonly number[],
   first: Generation | undefined,
 ): RowPick {
   const picked: ReadyGeneration[] = []
   let passedOver: ReadyGeneration | undefined
   let due: ReadyGeneration | undefined
   let freeRows = maxRows
-  for (const generation of inTurns(candidates, owners, first)) {
+  for (const generation of inTurns(candidates, rankOf, first)) {
     if (freeRows === 0) break
     // A generation that exceeds the whole run goes alone; the pipeline splits its rows.
     const rows = Math.min(rowsOf(generation), maxRows)
@@ -43,7 +44,7 @@ export function pickRows(
 }
 
 /** All candidates in the order in which they may take rows. */
-function inTurns(candidates: readonly ReadyGeneration[], owners: readonly string[], first: Generation | undefined) {
+function inTurns(candidates: readonly ReadyGeneration[], rankOf: (generation: ReadyGeneration) => readonly number[], first: Generation | undefined) {
   const turnOf = new Map<ReadyGeneration, number>()
   const counts = new Map<string, number>()
   for (const generation of startedFirst(candidates)) {
@@ -51,12 +52,11 @@ function inTurns(candidates: readonly ReadyGeneration[], owners: readonly string
     turnOf.set(generation, turn)
     counts.set(generation.owner, turn + 1)
   }
-  const rank = new Map(owners.map((owner, i) => [owner, i]))
   const order = (generation: ReadyGeneration): readonly number[] => [
     generation === first ? 0 : 1,
     turnOf.get(generation) ?? 0,
+    ...rankOf(generation),
     isStarted(generation) ? 0 : 1,
-    rank.get(generation.owner) ?? owners.length,
   ]
   return candidates.map((generation) => ({ generation, order: order(generation) })).sort(byOrder).map(({ generation }) => generation)
 }

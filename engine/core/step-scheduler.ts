@@ -1,9 +1,10 @@
 import {
-  batchKeyOf, cellsOf, checkCost, checkCostInCells, checkKeyOf, decodeCost, decodeCostInRows, decodeKeyOf, encodeImageCost, encodeImageCostInRows,
-  groupBy, imageRowCap, rowsOf, stepCost, type ReadyGeneration,
+  batchKeyOf, cellsOf, checkCost, checkCostInCells, checkKeyOf, costLeft, decodeCost, decodeCostInRows, decodeKeyOf, encodeImageCost,
+  encodeImageCostInRows, groupBy, imageRowCap, rowsOf, stepCost, wholeCost, type ReadyGeneration,
 } from './batcher.ts'
 import { DeficitRoundRobin } from './deficit-round-robin.ts'
 import type { Generation } from './generation.ts'
+import { OwnerShares } from './owner-shares.ts'
 import type { RowCaps } from './row-caps.ts'
 import { pickRows } from './row-picker.ts'
 import type { StepPlan, WorkPlan } from './step-plan.ts'
@@ -18,13 +19,13 @@ interface Lane {
  * Decides what the next step runs. It runs nothing itself, so its decisions can be tested as values.
  *
  * Denoising: batch keys take turns by deficit round robin, each weighted by the owners that wait for it, and within a
- * batch key owners take turns for the rows (see `pickRows`). Encoding, decoding and checking go first, because they let a
- * generation join or leave, but after one run of each a denoise run is due, so neither can starve it.
+ * batch key owners take turns for the rows (see `pickRows` and `OwnerShares`). Encoding, decoding and checking go first, because
+ * they let a generation join or leave, of the owner first that has received least; but after one run of each a denoise run is due, so neither can starve it.
  */
 export class StepScheduler {
   readonly #rowCaps: RowCaps
   readonly #lanes = new DeficitRoundRobin()
-  readonly #owners = new DeficitRoundRobin()
+  readonly #owners = new OwnerShares()
   /** By batch key: who was due but passed over for want of rows, until it has run. */
   readonly #passedOver = new Map<string, Generation>()
   /** What has run since the last denoise run. */
@@ -68,10 +69,12 @@ export class StepScheduler {
 
   #pick({ key, generations }: Lane): readonly ReadyGeneration[] {
     const first = this.#passedOver.get(key)
-    const { generations: picked, passedOver } = pickRows(generations, this.#denoiseCap(key, generations), this.#owners.order(), first)
+    const { generations: picked, passedOver } = pickRows(generations, this.#denoiseCap(key, generations), this.#rankOf, first)
     if (first === undefined && passedOver !== undefined) this.#passedOver.set(key, passedOver)
     return picked
   }
+
+  readonly #rankOf = (generation: ReadyGeneration) => this.#owners.rank(generation.owner, costLeft(generation))
 
   #denoiseCap(key: string, [first]: readonly ReadyGeneration[]): number {
     return this.#rowCaps.get('denoise', key, first && cellsOf(first))
@@ -81,7 +84,7 @@ export class StepScheduler {
   #planEncode({ key }: Lane, generations: readonly ReadyGeneration[]): WorkPlan | undefined {
     const withImages = generations.filter((generation) => generation.needsImages)
     if (withImages.length > 0 && !this.#sinceDenoise.has('encodeImage')) {
-      for (const generation of withImages) this.#owners.charge({ key: generation.owner, weight: 1 }, encodeImageCost(generation))
+      for (const generation of withImages) this.#owners.charge(generation.owner, encodeImageCost(generation))
       const first = withImages[0] as ReadyGeneration
       const cap = Math.min(this.#rowCaps.get('encodeImage', key, encodeImageCostInRows * cellsOf(first)), imageRowCap(first))
       return { type: 'encodeImage', batchKey: key, generations: withImages, maxRows: cap }
@@ -95,7 +98,7 @@ export class StepScheduler {
     let total = 0
     for (const generation of generations) {
       const cost = stepCost(generation, rowsOf(generation))
-      this.#owners.charge({ key: generation.owner, weight: 1 }, cost)
+      this.#owners.charge(generation.owner, cost)
       total += cost
       if (generation === this.#passedOver.get(key)) this.#passedOver.delete(key)
     }
@@ -103,32 +106,44 @@ export class StepScheduler {
     return { type: 'denoise', batchKey: key, generations, maxRows: this.#denoiseCap(key, generations) }
   }
 
-  /** The picture that waits longest, and others that may share its run of the VAE. */
+  /** The picture of the owner that has received least, and others that may share its run of the VAE. */
   #planDecode(denoised: readonly ReadyGeneration[]): WorkPlan {
-    const lane = lanesOf(denoised, decodeKeyOf).values().next().value as Lane
+    const lane = lanesOf(this.#leastReceivedFirst(denoised), decodeKeyOf).values().next().value as Lane
     const first = lane.generations[0] as ReadyGeneration
     const cap = Math.min(this.#rowCaps.get('decode', lane.key, decodeCostInRows * cellsOf(first)), imageRowCap(first))
     const generations = lane.generations.slice(0, cap)
-    for (const generation of generations) this.#owners.charge({ key: generation.owner, weight: 1 }, decodeCost(generation))
+    for (const generation of generations) this.#owners.charge(generation.owner, decodeCost(generation))
     return { type: 'decode', batchKey: lane.key, generations, maxRows: cap }
   }
 
-  /** The picture that waits longest, and others that the same checker judges. */
+  /** The picture of the owner that has received least, and others that the same checker judges. */
   #planCheck(unchecked: readonly ReadyGeneration[]): WorkPlan {
-    const { key, generations } = lanesOf(unchecked, checkKeyOf).values().next().value as Lane
+    const { key, generations } = lanesOf(this.#leastReceivedFirst(unchecked), checkKeyOf).values().next().value as Lane
     const maxRows = this.#rowCaps.get('checkContent', key, checkCostInCells)
     const picked = generations.slice(0, maxRows)
-    for (const generation of picked) this.#owners.charge({ key: generation.owner, weight: 1 }, checkCost(generation))
+    for (const generation of picked) this.#owners.charge(generation.owner, checkCost(generation))
     return { type: 'checkContent', batchKey: key, generations: picked, maxRows }
+  }
+
+  /** In the order they came where their owners have received the same. */
+  #leastReceivedFirst(generations: readonly ReadyGeneration[]): readonly ReadyGeneration[] {
+    return [...generations].sort((a, b) => this.#owners.received(a.owner) - this.#owners.received(b.owner))
   }
 
   #retain(ready: readonly ReadyGeneration[], lanes: ReadonlyMap<string, Lane>): void {
     this.#lanes.retain(new Set(lanes.keys()))
-    this.#owners.retain(new Set(ready.map((generation) => generation.owner)))
+    this.#owners.retain(costsByOwner(ready))
     for (const [key, generation] of this.#passedOver) {
       if (!lanes.get(key)?.generations.some((each) => each === generation)) this.#passedOver.delete(key)
     }
   }
+}
+
+/** What the oldest generation of each owner costs. */
+function costsByOwner(generations: readonly ReadyGeneration[]): ReadonlyMap<string, number> {
+  const costs = new Map<string, number>()
+  for (const generation of generations) if (!costs.has(generation.owner)) costs.set(generation.owner, wholeCost(generation))
+  return costs
 }
 
 function isReady(generation: Generation): generation is ReadyGeneration {

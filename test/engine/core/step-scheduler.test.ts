@@ -1,77 +1,9 @@
 import t from 'tap'
-import type { DecodedRequest } from '../../../engine/core/generation-request.ts'
 import { Generation } from '../../../engine/core/generation.ts'
 import { RowCaps } from '../../../engine/core/row-caps.ts'
-import type { RunCaps } from '../../../engine/core/row-caps.ts'
-import type { WorkPlan } from '../../../engine/core/step-plan.ts'
 import { StepScheduler } from '../../../engine/core/step-scheduler.ts'
-import type { DenoiseState, Pipeline } from '../../../engine/pipelines/pipeline.ts'
-import { fakeNoiseSchedule, fakeNoiseSchedulerRun, fakeNoiseSource, request } from './fake-model.ts'
-
-/** A pipeline that is only asked for sizes and costs. */
-function pipelineOf(model: string, costPerUnit = 1): Pipeline {
-  const unused = () => Promise.reject(new Error('plans run nothing'))
-  return {
-    model, costPerUnit,
-    latentSize: ({ width, height }) => ({ width: width / 8, height: height / 8 }),
-    needsImages: () => false,
-    encodeImages: unused, encodePrompts: unused, denoise: unused, decode: unused, checkContent: unused,
-    prepareLatents: () => {
-      throw new Error('plans run nothing')
-    },
-    takeOver: () => {
-      throw new Error('plans run nothing')
-    },
-  }
-}
-
-function ready(id: string, fields: Partial<DecodedRequest> = {}, costPerUnit = 1): Generation {
-  const generation = new Generation(request(id, fields))
-  generation.attach(pipelineOf(generation.request.model, costPerUnit), {})
-  generation.image.catch(() => {})
-  return generation
-}
-
-function stateOf(request: DecodedRequest): DenoiseState {
-  const embeds = { tokens: 0, data: new Float32Array() }
-  return {
-    request, parts: {}, conditioning: { promptEmbeds: embeds }, controls: [], run: fakeNoiseSchedulerRun(request), noise: fakeNoiseSource(0),
-    noiseSchedule: fakeNoiseSchedule, latents: new Float32Array(), evaluation: 0, end: request.totalSteps,
-  }
-}
-
-/** Does what a plan says, without networks. */
-function carryOut(plan: WorkPlan): void {
-  for (const generation of plan.generations) {
-    if (plan.type === 'encodePrompt') generation.start(stateOf(generation.request))
-    else if (plan.type === 'denoise') (generation.state as DenoiseState).evaluation += 1
-    else generation.complete({ width: 0, height: 0, data: new Uint8Array() })
-  }
-}
-
-interface Step {
-  readonly type: WorkPlan['type']
-  readonly ids: readonly string[]
-}
-
-/** Plans and carries out up to `limit` steps over generations that may be added to meanwhile. */
-function runSteps(generations: Generation[], { maxRows = 8, maxCells, limit = Infinity, onStep }: Partial<RunCaps> & {
-  readonly limit?: number
-  readonly onStep?: (step: number) => void
-} = {}): readonly Step[] {
-  const scheduler = new StepScheduler(new RowCaps({ maxRows, ...(maxCells !== undefined && { maxCells }) }))
-  const steps: Step[] = []
-  while (steps.length < limit) {
-    const plan = scheduler.plan(generations.filter((generation) => !generation.isFinished))
-    if (plan.type === 'idle') break
-    steps.push({ type: plan.type, ids: plan.generations.map(({ id }) => id) })
-    carryOut(plan)
-    onStep?.(steps.length)
-  }
-  return steps
-}
-
-const denoiseSteps = (steps: readonly Step[]) => steps.filter((step) => step.type === 'denoise')
+import { request } from './fake-model.ts'
+import { denoiseSteps, ready, runSteps, type Step } from './planned-steps.ts'
 
 await t.test('there is nothing to plan without generations, nor before their model is loaded', async (t) => {
   const scheduler = new StepScheduler(new RowCaps({ maxRows: 8 }))
@@ -91,7 +23,8 @@ await t.test('guidance takes two rows, its absence one', async (t) => {
 })
 
 await t.test('a run has no free row while a generation fits into it, and who was passed over for it is next', async (t) => {
-  const single = (id: string) => ready(id, { guidanceScale: 1, totalSteps: 3, owner: `owner of ${id}` })
+  // What the singles cost, four rows and a decode, is what the pair costs, so they are due in the order they came.
+  const single = (id: string) => ready(id, { guidanceScale: 1, totalSteps: 4, owner: `owner of ${id}` })
   const generations = [single('a'), single('b'), ready('pair', { totalSteps: 2, owner: 'owner of pair' }), single('c'), single('d')]
   const steps = denoiseSteps(runSteps(generations, { maxRows: 3 }))
   t.ok(steps[1]?.ids.includes('pair'), 'though three single rows had begun')
@@ -132,16 +65,6 @@ await t.test('a run has as many rows as its cap of latent cells lets in, the VAE
   t.same(sizes('denoise', 512), Array(8).fill(1), 'more cells than the cap')
   t.equal(Math.max(...sizes('decode', 128)), 2, 'a decode costs three rows')
   t.equal(Math.max(...sizes('decode', 512)), 1)
-})
-
-await t.test('beside a flood an owner waits for no more than one picture before each of its own, where a run takes one picture', async (t) => {
-  const generations = [...Array.from({ length: 12 }, (_, i) => ready(`flood-${i}`, { owner: 'flood', width: 256, height: 256, totalSteps: 4 }))]
-  const onStep = (step: number) => void (step === 5 && generations.push(ready('light', { owner: 'light', width: 256, height: 256, totalSteps: 4 })))
-  const steps = runSteps(generations, { maxRows: 32, maxCells: 2048, onStep })
-  const last = steps.findLastIndex(({ ids }) => ids.includes('light'))
-  const waited = denoiseSteps(steps.slice(5, last)).filter(({ ids }) => !ids.includes('light'))
-  t.ok(waited.length <= 4, `${waited.length} steps of the flood`)
-  t.ok(denoiseSteps(steps).every(({ ids }) => ids.length === 1))
 })
 
 await t.test('what has begun is finished before another generation of the same owner begins', async (t) => {
