@@ -6,6 +6,7 @@ import { terminalLogFor } from './log-lines.ts'
 import { createImageFetcher } from './outbound/fetch-image.ts'
 import { createImageUploader } from './outbound/upload-image.ts'
 import { DiskImageStore } from './storage/disk-image-store.ts'
+import { promptFiles } from './storage/image-files.ts'
 import type { Channel } from './worker/channel.ts'
 import { IpcClaimer } from './worker/ipc-claimer.ts'
 import type { FromWorker, ToWorker, WorkerSettings } from './worker/ipc-messages.ts'
@@ -74,7 +75,7 @@ async function work(settings: WorkerSettings, parts: EngineParts, engine: Engine
     name, capacity, imageTtlSeconds, engine,
     claims: new IpcClaimer(channel),
     encode: parts.encodeImage,
-    store: new DiskImageStore({ folder: imageFolder, now: Date.now }),
+    store: new DiskImageStore({ folder: imageFolder, now: Date.now, files: promptFiles }),
     fetchImage: createImageFetcher(fetch),
     uploadImage: createImageUploader(fetch),
     now: Date.now,

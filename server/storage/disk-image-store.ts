@@ -1,8 +1,10 @@
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { nanoid } from 'nanoid'
 import { validate as isUuid } from 'uuid'
 import { decodeImageFile, encodeImageFile } from './image-file.ts'
+import { patientFiles } from './image-files.ts'
+import type { ImageFiles } from './image-files.ts'
 import type { ImageStore, StoredImage } from './image-store.ts'
 import { errnoOf, toStorageError } from './storage-error.ts'
 
@@ -11,8 +13,8 @@ export interface DiskImageStoreOptions {
   readonly folder: string
   /** Wall clock, ms since the epoch. */
   readonly now: () => number
-  /** Writes a file's bytes; a test makes it fail as a full disk does. */
-  readonly write?: (path: string, bytes: Uint8Array) => Promise<void>
+  /** How files are written and read. @default patientFiles */
+  readonly files?: ImageFiles
 }
 
 const imageSuffix = '.image'
@@ -32,12 +34,12 @@ const sweepBatch = 64
 export class DiskImageStore implements ImageStore {
   readonly #folder: string
   readonly #now: () => number
-  readonly #write: (path: string, bytes: Uint8Array) => Promise<void>
+  readonly #files: ImageFiles
 
-  constructor({ folder, now, write = (path, bytes) => writeFile(path, bytes, { mode: 0o600, flag: 'wx' }) }: DiskImageStoreOptions) {
+  constructor({ folder, now, files = patientFiles }: DiskImageStoreOptions) {
     this.#folder = folder
     this.#now = now
-    this.#write = write
+    this.#files = files
   }
 
   /** Makes the folder; throws a StorageError when it cannot be made or written. */
@@ -57,11 +59,8 @@ export class DiskImageStore implements ImageStore {
     if (!path) throw new Error('A picture is stored under a UUID')
     if (image.byteLength !== bytes.length) throw new Error(`A picture of ${image.byteLength} bytes came with ${bytes.length}`)
     const part = `${path}-${nanoid()}${partSuffix}`
-    const expiry = image.expiresAt / 1000
     try {
-      await this.#write(part, encodeImageFile(image, bytes))
-      await utimes(part, expiry, expiry)
-      await rename(part, path)
+      await this.#files.publish({ part, path, bytes: encodeImageFile(image, bytes), date: image.expiresAt / 1000 })
     } catch (cause) {
       await rm(part, { force: true })
       throw toStorageError(cause)
@@ -72,7 +71,7 @@ export class DiskImageStore implements ImageStore {
     const path = this.#pathOf(imageUUID)
     if (!path) return undefined
     try {
-      const file = decodeImageFile(await readFile(path))
+      const file = decodeImageFile(await this.#files.read(path))
       return file && file.image.expiresAt > this.#now() ? file : undefined
     } catch (cause) {
       if (errnoOf(cause) === 'ENOENT') return undefined

@@ -3,13 +3,26 @@ import { join } from 'node:path'
 import t from 'tap'
 import { DiskImageStore } from '../../../server/storage/disk-image-store.ts'
 import { StorageError } from '../../../server/storage/storage-error.ts'
+import { patientFiles, promptFiles } from '../../../server/storage/image-files.ts'
 import { makeImage, startOfTime, testStore } from './conformance.ts'
 
-testStore('disk store', async t => {
-  let now = startOfTime
-  const store = new DiskImageStore({ folder: join(t.testdir(), 'images'), now: () => now })
-  await store.start()
-  return { store, setNow: time => { now = time } }
+for (const [name, files] of Object.entries({ patientFiles, promptFiles })) {
+  testStore(`disk store, ${name}`, async t => {
+    let now = startOfTime
+    const store = new DiskImageStore({ folder: join(t.testdir(), 'images'), now: () => now, files })
+    await store.start()
+    return { store, setNow: time => { now = time } }
+  })
+}
+
+t.test('prompt files are written and read before the event loop turns', async t => {
+  const store = new DiskImageStore({ folder: t.testdir(), now: () => startOfTime, files: promptFiles })
+  const { image, bytes } = makeImage()
+  let hasTurned = false
+  setImmediate(() => { hasTurned = true })
+  await store.put(image, bytes)
+  t.strictSame(Buffer.from((await store.read(image.imageUUID))?.bytes ?? []), Buffer.from(bytes))
+  t.notOk(hasTurned)
 })
 
 t.test('a full disk is an error without a path, and leaves nothing behind', async t => {
@@ -17,9 +30,12 @@ t.test('a full disk is an error without a path, and leaves nothing behind', asyn
   const store = new DiskImageStore({
     folder,
     now: () => startOfTime,
-    write: async (path, bytes) => {
-      await writeFile(path, bytes.subarray(0, 10))
-      throw Object.assign(new Error(`ENOSPC: no space left on device, write '${path}'`), { code: 'ENOSPC' })
+    files: {
+      ...patientFiles,
+      publish: async ({ part, bytes }) => {
+        await writeFile(part, bytes.subarray(0, 10))
+        throw Object.assign(new Error(`ENOSPC: no space left on device, write '${part}'`), { code: 'ENOSPC' })
+      },
     },
   })
   const { image, bytes } = makeImage()
