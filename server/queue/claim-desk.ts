@@ -1,9 +1,15 @@
 import type { Lease } from './contract.ts'
 
-/** A worker that waits for work. */
-export interface PendingClaim {
+/** What a worker asks for. */
+export interface Claim {
   readonly worker: string
   readonly room: number
+  /** Whether it wants only tasks of accounts of which it has none. */
+  readonly isForNewcomers: boolean
+}
+
+/** A worker that waits for work. */
+export interface PendingClaim extends Claim {
   /** Hands the leases out and ends the wait. */
   grant(leases: readonly Lease[]): void
 }
@@ -20,12 +26,13 @@ export class ClaimDesk {
   readonly #heard = new WeakSet<AbortSignal>()
 
   /** Waits for a grant; rejects with the signal's reason when aborted, after calling `onGone`. */
-  wait(worker: string, room: number, signal: AbortSignal, onGone: () => void): Promise<readonly Lease[]> {
+  wait({ worker, room, isForNewcomers }: Claim, signal: AbortSignal, onGone: () => void): Promise<readonly Lease[]> {
     this.#hear(signal)
     return new Promise((resolve, reject) => {
       const claim: Waiting = {
         worker,
         room,
+        isForNewcomers,
         signal,
         grant: leases => {
           this.#waiting.delete(claim)
@@ -41,13 +48,15 @@ export class ClaimDesk {
     })
   }
 
-  /** The claims in order of arrival; safe to grant while walking. */
+  /** The claims in order of arrival, those for newcomers last, so that nobody takes their places who could have another; safe to grant while walking. */
   list(): readonly PendingClaim[] {
-    return [...this.#waiting]
+    const claims = [...this.#waiting]
+    if (!claims.some(({ isForNewcomers }) => isForNewcomers)) return claims
+    return [...claims.filter(({ isForNewcomers }) => !isForNewcomers), ...claims.filter(({ isForNewcomers }) => isForNewcomers)]
   }
 
   has(worker: string): boolean {
-    return this.list().some(claim => claim.worker === worker)
+    return [...this.#waiting].some(claim => claim.worker === worker)
   }
 
   /** Ends all waits of one worker, or of all. */

@@ -60,6 +60,8 @@ export interface TaskClaimer {
    * Rejects with the signal's reason when aborted.
    */
   claim(worker: string, room: number, signal: AbortSignal): Promise<readonly Lease[]>
+  /** As `claim`, but gives out only tasks of accounts of which the worker has none: one account's many tasks leave the places for them to others. */
+  claimForNewcomers(worker: string, room: number, signal: AbortSignal): Promise<readonly Lease[]>
   /** Keeps a worker's leases alive; a worker silent for the lease time is taken for dead. */
   renew(worker: string): Promise<void>
   commit(lease: Lease, result: CommittedResult): Promise<'committed' | 'superseded'>

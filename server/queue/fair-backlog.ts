@@ -1,15 +1,10 @@
+import { LaneHeap } from './lane-heap.ts'
+import type { Lane } from './lane-heap.ts'
 import { taskCost } from './task-cost.ts'
 import type { TaskEntry } from './task-entry.ts'
 
-/** One account's waiting tasks. Sets keep the order of insertion and forget in constant time. */
-interface Lane {
-  readonly account: string
-  /** Tasks that were given back; they go first. */
-  readonly returned: Set<TaskEntry>
-  readonly fresh: Set<TaskEntry>
-  /** Virtual time up to which this account has had its share. */
-  served: number
-}
+/** Empty lanes are looked through when there are as many as there were left twice over, and never for fewer. */
+const minIdle = 16
 
 /**
  * Waiting tasks, given out fairly between accounts: next comes the account that has been given the least work
@@ -18,6 +13,11 @@ interface Lane {
  */
 export class FairBacklog {
   readonly #lanes = new Map<string, Lane>()
+  /** Lanes with tasks. */
+  readonly #waiting = new LaneHeap()
+  /** Lanes without. */
+  readonly #idle = new Set<Lane>()
+  #maxIdle = minIdle
   #size = 0
   #virtualTime = 0
 
@@ -31,8 +31,9 @@ export class FairBacklog {
   }
 
   add(entry: TaskEntry): void {
-    this.#lane(entry.record.key.account).fresh.add(entry)
-    this.#size++
+    const lane = this.#lane(entry.record.key.account)
+    lane.fresh.add(entry)
+    this.#grew(lane)
   }
 
   /** Puts a task that was given out back in front, and its account's bill back to what it was. */
@@ -40,63 +41,78 @@ export class FairBacklog {
     const lane = this.#lane(entry.record.key.account)
     lane.returned.add(entry)
     lane.served -= taskCost(entry.record)
-    this.#size++
+    this.#waiting.update(lane)
+    this.#grew(lane)
   }
 
   remove(entry: TaskEntry): boolean {
     const lane = this.#lanes.get(entry.record.key.account)
     if (!lane) return false
     const wasThere = lane.returned.delete(entry) || lane.fresh.delete(entry)
-    if (wasThere) this.#size--
-    this.#forgetEmptyLanes()
+    if (wasThere) this.#shrank(lane)
     return wasThere
   }
 
-  /** The task whose turn it is, or undefined. It stays until removed by `take`. */
-  peek(): TaskEntry | undefined {
-    const lane = this.#leastServed()
+  /** The task whose turn it is among the accounts that are wanted, or undefined. It stays until removed by `take`. */
+  peek(isWanted: (account: string) => boolean = () => true): TaskEntry | undefined {
+    const lane = this.#waiting.find(({ account }) => isWanted(account))
     return lane && firstOf(lane)
   }
 
-  /** Removes the task whose turn it is and charges its account. */
-  take(): TaskEntry | undefined {
-    const lane = this.#leastServed()
-    if (!lane) return undefined
-    const entry = firstOf(lane)
-    if (!entry) return undefined
-    this.#virtualTime = Math.max(this.#virtualTime, lane.served)
+  /** Removes a task that is waiting and charges its account. */
+  take(entry: TaskEntry): void {
+    const lane = this.#lanes.get(entry.record.key.account)
+    if (!lane) return
+    this.#virtualTime = Math.max(this.#virtualTime, this.#waiting.first?.served ?? 0)
     lane.served += taskCost(entry.record)
+    this.#waiting.update(lane)
     this.remove(entry)
-    return entry
-  }
-
-  #leastServed(): Lane | undefined {
-    let least: Lane | undefined
-    for (const lane of this.#lanes.values()) {
-      if (isEmpty(lane)) continue
-      if (!least || lane.served < least.served) least = lane
-    }
-    return least
   }
 
   #lane(account: string): Lane {
     const known = this.#lanes.get(account)
-    if (known) return known
-    const lane: Lane = { account, returned: new Set(), fresh: new Set(), served: this.#virtualTime }
+    if (known) {
+      if (known.place === undefined) known.served = Math.max(known.served, this.#virtualTime)
+      return known
+    }
+    const lane: Lane = { account, returned: new Set(), fresh: new Set(), served: this.#virtualTime, place: undefined, arrival: 0 }
     this.#lanes.set(account, lane)
     return lane
   }
 
-  #forgetEmptyLanes(): void {
-    for (const lane of this.#lanes.values()) {
-      if (isEmpty(lane) && (this.#size === 0 || lane.served <= this.#virtualTime)) this.#lanes.delete(lane.account)
-    }
-    if (this.#size === 0) this.#virtualTime = 0
+  #grew(lane: Lane): void {
+    this.#size++
+    if (lane.place !== undefined) return
+    this.#idle.delete(lane)
+    this.#waiting.add(lane)
   }
-}
 
-function isEmpty(lane: Lane): boolean {
-  return lane.returned.size + lane.fresh.size === 0
+  #shrank(lane: Lane): void {
+    this.#size--
+    if (lane.returned.size + lane.fresh.size > 0) return
+    this.#waiting.remove(lane)
+    this.#idle.add(lane)
+    if (this.#size === 0) this.#forgetAll()
+    else if (this.#idle.size >= this.#maxIdle) this.#forgetIdle()
+  }
+
+  /** Nobody waits, so nobody is ahead of anybody. */
+  #forgetAll(): void {
+    this.#lanes.clear()
+    this.#idle.clear()
+    this.#maxIdle = minIdle
+    this.#virtualTime = 0
+  }
+
+  /** Done rarely enough that a task pays the same however many accounts there are. */
+  #forgetIdle(): void {
+    for (const lane of this.#idle) {
+      if (lane.served > this.#virtualTime) continue
+      this.#idle.delete(lane)
+      this.#lanes.delete(lane.account)
+    }
+    this.#maxIdle = Math.max(minIdle, 2 * this.#idle.size)
+  }
 }
 
 function firstOf(lane: Lane): TaskEntry | undefined {

@@ -1,19 +1,15 @@
 import type { ErrorBody } from '../../protocol/error-body.ts'
-import { ClaimDesk } from './claim-desk.ts'
-import type { PendingClaim } from './claim-desk.ts'
 import type { Lease, SubmitOutcome, TaskEvent, TaskQueue } from './contract.ts'
-import { FairBacklog } from './fair-backlog.ts'
+import { Dispenser } from './dispenser.ts'
 import { KeyMemory } from './key-memory.ts'
 import { Line } from './line.ts'
 import { LeaseEndedError, MemoryLease } from './memory-lease.ts'
 import type { MemoryQueueOptions } from './memory-queue-options.ts'
 import { processingFailed } from './processing-failed.ts'
 import { QueueClosedError } from './queue-closed-error.ts'
-import { RetryLine } from './retry-line.ts'
 import { TaskEntry, taskId } from './task-entry.ts'
 import { TaskStatus } from './task-record.ts'
 import type { CommittedResult, TaskKey, TaskRecord, TaskSnapshot } from './task-record.ts'
-import { WorkerDesk } from './worker-desk.ts'
 
 /** A task is given out at most this many times to workers that die of it. */
 const maxDeaths = 2
@@ -29,25 +25,21 @@ export class MemoryQueue implements TaskQueue {
   /** Ended tasks in the order of their ends. */
   readonly #finished = new Line<TaskEntry>()
   readonly #keys: KeyMemory
-  readonly #backlog = new FairBacklog()
-  readonly #retries = new RetryLine()
-  readonly #desk = new ClaimDesk()
-  readonly #workers = new WorkerDesk()
+  readonly #dispenser: Dispenser
   /** Replaced when it changes, so that a walk over it stays one. */
   #listeners: readonly ((event: TaskEvent) => void)[] = []
   /** Nothing new is accepted. */
   #isClosed = false
-  /** Nothing is given out any more. */
-  #isStopped = false
 
   constructor(options: MemoryQueueOptions) {
     this.#options = options
     this.#keys = new KeyMemory(options.maxKeys)
+    this.#dispenser = new Dispenser(options.now)
   }
 
   /** Tasks that no worker has, for admission and metrics. */
   get waiting(): number {
-    return this.#backlog.size + this.#retries.size
+    return this.#dispenser.waiting
   }
 
   /** Tasks that have not ended. */
@@ -63,8 +55,7 @@ export class MemoryQueue implements TaskQueue {
     if (this.#isFullFor(record.key.account)) return { type: 'full' }
     const entry = new TaskEntry(record)
     this.#tasks.set(id, entry)
-    this.#backlog.add(entry)
-    this.#giveOut()
+    this.#dispenser.add(entry)
     return { type: 'accepted' }
   }
 
@@ -90,20 +81,15 @@ export class MemoryQueue implements TaskQueue {
   }
 
   async claim(worker: string, room: number, signal: AbortSignal): Promise<readonly Lease[]> {
-    signal.throwIfAborted()
-    if (this.#isStopped) throw new LeaseEndedError('The queue has stopped')
-    this.#workers.see(worker, this.#options.now())
-    // Whoever waits already could not be given what waits now, so nobody is overtaken.
-    const entries = this.waiting > 0 ? this.#entriesFor({ worker, room }) : []
-    if (entries.length > 0) return entries.map(entry => this.#lease(worker, entry))
-    return this.#desk.wait(worker, room, signal, () => {
-      this.#retries.unreserve(worker)
-      this.#giveOut()
-    })
+    return this.#dispenser.claim({ worker, room, isForNewcomers: false }, signal)
+  }
+
+  async claimForNewcomers(worker: string, room: number, signal: AbortSignal): Promise<readonly Lease[]> {
+    return this.#dispenser.claim({ worker, room, isForNewcomers: true }, signal)
   }
 
   async renew(worker: string): Promise<void> {
-    this.#workers.see(worker, this.#options.now())
+    this.#dispenser.see(worker)
   }
 
   async commit(lease: Lease, result: CommittedResult): Promise<'committed' | 'superseded'> {
@@ -117,49 +103,37 @@ export class MemoryQueue implements TaskQueue {
   }
 
   async fail(lease: Lease, error: ErrorBody): Promise<void> {
-    const entry = this.#release(MemoryLease.of(lease))
+    const entry = this.#dispenser.release(MemoryLease.of(lease))
     if (entry && !entry.isFinal) this.#end(entry, TaskStatus.failed, error)
-    else this.#giveOut()
+    else this.#dispenser.giveOut()
   }
 
   async settle(lease: Lease): Promise<void> {
     const held = MemoryLease.of(lease)
     const { entry } = held
     if (entry.hold === held && !entry.isFinal && !entry.isComplete) throw new Error('A task was settled before all its results were committed')
-    this.#release(held)
+    this.#dispenser.release(held)
     if (!entry.isFinal && entry.isComplete) this.#end(entry, TaskStatus.completed)
-    else this.#giveOut()
+    else this.#dispenser.giveOut()
   }
 
   async abandon(worker: string): Promise<void> {
-    this.#retries.unreserve(worker)
-    const reason = new LeaseEndedError('The worker was taken for dead')
-    this.#desk.cancelAll(reason, worker)
-    for (const held of this.#workers.dismiss(worker)) {
-      held.abort(reason)
-      held.entry.hold = undefined
-      if (!held.entry.isFinal) this.#survive(held.entry)
-    }
-    this.#giveOut()
+    this.#dispenser.dismiss(worker, entry => this.#survives(entry))
   }
 
   async giveBack(lease: Lease): Promise<void> {
-    const entry = this.#release(MemoryLease.of(lease))
+    const entry = this.#dispenser.release(MemoryLease.of(lease))
     if (entry && !entry.isFinal) {
       entry.to(TaskStatus.waiting)
-      if (entry.isRetry) this.#retries.addFirst(entry)
-      else this.#backlog.giveBack(entry)
+      this.#dispenser.addAgain(entry)
     }
-    this.#giveOut()
+    this.#dispenser.giveOut()
   }
 
   /** Takes silent workers for dead and forgets what is past its retention time. */
   async sweep(): Promise<void> {
     const now = this.#options.now()
-    for (const worker of this.#workers.silentSince(now - this.#options.leaseMs)) {
-      const isWaitingForWork = this.#workers.isIdle(worker) && this.#desk.has(worker)
-      if (!isWaitingForWork) await this.abandon(worker)
-    }
+    for (const worker of this.#dispenser.silentSince(now - this.#options.leaseMs)) await this.abandon(worker)
     this.#forgetFinished()
     this.#keys.sweep(now)
   }
@@ -180,14 +154,13 @@ export class MemoryQueue implements TaskQueue {
 
   async stop(): Promise<void> {
     this.close()
-    this.#isStopped = true
-    this.#desk.cancelAll(new LeaseEndedError('The queue has stopped'))
+    this.#dispenser.stop()
     this.#listeners = []
   }
 
   #isFullFor(account: string): boolean {
     const { maxWaiting, maxWaitingPerAccount } = this.#options
-    return this.waiting >= maxWaiting || this.#backlog.sizeOf(account) >= maxWaitingPerAccount
+    return this.waiting >= maxWaiting || this.#dispenser.waitingOf(account) >= maxWaitingPerAccount
   }
 
   /** Makes finished tasks unreadable, the oldest first: those past their time, and those that are too many. Their keys stay taken. */
@@ -203,74 +176,25 @@ export class MemoryQueue implements TaskQueue {
     }
   }
 
-  /** Grants waiting claims, longest waiting first, for as long as there is something to grant. */
-  #giveOut(): void {
-    if (this.#isStopped || this.waiting === 0) return
-    for (const claim of this.#desk.list()) {
-      const entries = this.#entriesFor(claim)
-      if (entries.length > 0) claim.grant(entries.map(entry => this.#lease(claim.worker, entry)))
-    }
-  }
-
-  /** A task that killed a worker runs alone: its worker holds nothing else before it is done. */
-  #entriesFor({ worker, room }: Pick<PendingClaim, 'worker' | 'room'>): readonly TaskEntry[] {
-    if (this.#workers.isReserved(worker)) return []
-    if (this.#workers.isIdle(worker)) {
-      const retry = this.#retries.take()
-      if (retry) return [retry]
-    } else if (this.#retries.reserve(worker)) {
-      return []
-    }
-    const entries: TaskEntry[] = []
-    let left = room
-    for (let next = this.#backlog.peek(); next; next = this.#backlog.peek()) {
-      if (entries.length > 0 && next.record.results.length > left) break
-      this.#backlog.take()
-      entries.push(next)
-      left -= next.record.results.length
-      if (left <= 0) break
-    }
-    return entries
-  }
-
-  #lease(worker: string, entry: TaskEntry): Lease {
-    const lease = new MemoryLease(worker, entry)
-    entry.to(TaskStatus.running)
-    entry.hold = lease
-    this.#workers.hold(lease)
-    return lease
-  }
-
-  /** Ends a worker's hold on a task; undefined when it was lost before. */
-  #release(lease: MemoryLease): TaskEntry | undefined {
-    const { entry } = lease
-    if (entry.hold !== lease) return undefined
-    entry.hold = undefined
-    this.#workers.release(lease)
-    return entry
-  }
-
-  /** What becomes of a task whose worker died. */
-  #survive(entry: TaskEntry): void {
+  /** Whether a task whose worker died goes out again; if not, it has ended. */
+  #survives(entry: TaskEntry): boolean {
+    if (entry.isFinal) return false
     entry.deaths++
-    if (entry.isComplete) return this.#end(entry, TaskStatus.completed)
-    if (entry.deaths >= maxDeaths) return this.#end(entry, TaskStatus.failed, processingFailed(entry.record))
-    entry.to(TaskStatus.waiting)
-    this.#retries.add(entry)
+    if (entry.isComplete) this.#end(entry, TaskStatus.completed)
+    else if (entry.deaths >= maxDeaths) this.#end(entry, TaskStatus.failed, processingFailed(entry.record))
+    else entry.to(TaskStatus.waiting)
+    return !entry.isFinal
   }
 
   #end(entry: TaskEntry, status: TaskStatus, error?: ErrorBody): void {
-    if (entry.status === TaskStatus.waiting) {
-      this.#backlog.remove(entry)
-      this.#retries.remove(entry)
-    }
+    if (entry.status === TaskStatus.waiting) this.#dispenser.remove(entry)
     entry.to(status, error)
     entry.endedAt = this.#options.now()
     this.#finished.add(entry)
     this.#forgetFinished()
     entry.hold?.abort(new LeaseEndedError(`The task is ${status}`))
     this.#emit({ type: 'ended', snapshot: entry.snapshot() })
-    this.#giveOut()
+    this.#dispenser.giveOut()
   }
 
   #emit(event: TaskEvent): void {

@@ -58,7 +58,8 @@ export class ClaimBridge {
   async #perform(id: number, call: ClaimCall): Promise<unknown> {
     switch (call.method) {
       case 'claim':
-        return this.#claim(id, call.room)
+      case 'claimForNewcomers':
+        return this.#claim(id, call.method, call.room)
       case 'commit':
         return this.#queue.commit(this.#lease(call.lease), call.result)
       case 'fail':
@@ -74,11 +75,11 @@ export class ClaimBridge {
     }
   }
 
-  async #claim(id: number, room: number): Promise<readonly WireLease[]> {
+  async #claim(id: number, method: 'claim' | 'claimForNewcomers', room: number): Promise<readonly WireLease[]> {
     const controller = new AbortController()
     this.#claims.set(id, controller)
     try {
-      const leases = await this.#queue.claim(this.#worker, room, controller.signal)
+      const leases = await this.#queue[method](this.#worker, room, controller.signal)
       return leases.map(lease => this.#hold(lease))
     } finally {
       this.#claims.delete(id)

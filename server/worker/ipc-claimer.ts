@@ -33,14 +33,22 @@ export class IpcClaimer implements WorkerClaims {
     channel.onClose(() => this.#close())
   }
 
-  async claim(worker: string, room: number, signal: AbortSignal): Promise<readonly Lease[]> {
+  claim(worker: string, room: number, signal: AbortSignal): Promise<readonly Lease[]> {
+    return this.#claim('claim', worker, room, signal)
+  }
+
+  claimForNewcomers(worker: string, room: number, signal: AbortSignal): Promise<readonly Lease[]> {
+    return this.#claim('claimForNewcomers', worker, room, signal)
+  }
+
+  async #claim(method: 'claim' | 'claimForNewcomers', worker: string, room: number, signal: AbortSignal): Promise<readonly Lease[]> {
     signal.throwIfAborted()
     const id = this.#nextCall
     const onAbort = () => this.#channel.send({ type: 'abortCall', id })
     signal.addEventListener('abort', onAbort)
     try {
       // Held as the reply comes in: the end of a lease may be the very next message, in the same turn.
-      return await this.#call({ method: 'claim', room }, value => (value as readonly WireLease[]).map(lease => this.#hold(worker, lease)))
+      return await this.#call({ method, room }, value => (value as readonly WireLease[]).map(lease => this.#hold(worker, lease)))
     } catch (error) {
       throw signal.aborted ? signal.reason : error
     } finally {

@@ -37,7 +37,7 @@ export interface WireLease {
 
 /** What a worker asks of the queue. */
 export type ClaimCall =
-  | { readonly method: 'claim'; readonly room: number }
+  | { readonly method: 'claim' | 'claimForNewcomers'; readonly room: number }
   | { readonly method: 'commit'; readonly lease: number; readonly result: CommittedResult }
   | { readonly method: 'fail'; readonly lease: number; readonly error: ErrorBody }
   | { readonly method: 'settle'; readonly lease: number }
@@ -46,7 +46,7 @@ export type ClaimCall =
 /** Messages of the claim protocol that a worker sends. */
 export type ClaimRequest =
   | { readonly type: 'call'; readonly id: number; readonly call: ClaimCall }
-  /** Ends the wait of a `claim` call. */
+  /** Ends the wait of a claim. */
   | { readonly type: 'abortCall'; readonly id: number }
   | { readonly type: 'alive' }
 

@@ -6,7 +6,6 @@ import { UploadError } from '../outbound/upload-image.ts'
 import type { Upload, UploadImage } from '../outbound/upload-image.ts'
 import type { CommittedResult, PlannedResult, TaskRecord, TaskRequest } from '../queue/task-record.ts'
 import type { ImageStore } from '../storage/image-store.ts'
-import type { Slots } from '../slots.ts'
 import { imageFormats } from '../tasks/result-item.ts'
 import type { WorkerClaims } from './ipc-claimer.ts'
 import { namesUrl, readImages } from './read-images.ts'
@@ -19,8 +18,8 @@ export interface TaskRunnerOptions {
   readonly store: Pick<ImageStore, 'put' | 'read'>
   readonly fetchImage: FetchImage
   readonly uploadImage: UploadImage
-  /** Places in the engine. */
-  readonly slots: Slots
+  /** Waits for a place in the engine. */
+  readonly compute: <T>(job: () => Promise<T>) => Promise<T>
   /** Waits for another machine; other tasks have the room of that many results meanwhile. */
   readonly waitElsewhere: <T>(results: number, job: () => Promise<T>) => Promise<T>
   /** Lifetime of a picture whose task says nothing. */
@@ -58,9 +57,9 @@ export async function runTask(options: TaskRunnerOptions, lease: Lease, signal: 
 }
 
 async function runResult(options: TaskRunnerOptions, lease: Lease, request: TaskRequest<EncodedImage>, planned: PlannedResult, signal: AbortSignal): Promise<void> {
-  const { claims, slots, encode, store, imageTtlSeconds, now } = options
+  const { claims, compute, encode, store, imageTtlSeconds, now } = options
   const { key, output } = lease.record
-  const picture = await slots.use(() => generate(options, lease, request, planned, signal))
+  const picture = await compute(() => generate(options, lease, request, planned, signal))
   const bytes = await encode(picture, output.format, output.quality)
   signal.throwIfAborted()
   const { imageUUID, index, seed } = planned

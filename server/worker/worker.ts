@@ -4,19 +4,26 @@ import type { Log } from '../log.ts'
 import type { Lease } from '../queue/contract.ts'
 import { toErrorBody } from './error-mapping.ts'
 import { Slots } from '../slots.ts'
+import { Room } from './room.ts'
 import { runTask } from './task-runner.ts'
 import type { TaskRunnerOptions } from './task-runner.ts'
 
 /** What a worker is made of. */
-export interface WorkerOptions extends Omit<TaskRunnerOptions, 'slots' | 'waitElsewhere'> {
+export interface WorkerOptions extends Omit<TaskRunnerOptions, 'compute' | 'waitElsewhere'> {
   readonly name: string
-  /** Most results that may be under way at once. */
+  /** Most results that may be under way at once, beside those that are kept for newcomers. */
   readonly capacity: number
   readonly log: Log
 }
 
 /** Jobs that may wait for other machines at once; what comes beyond keeps its room while it waits for its turn. */
 const maxElsewhere = 64
+
+/**
+ * Of the capacity: room beside it for accounts of which nothing is under way. Where one account has filled the worker, another's task
+ * would have to wait until a picture is done; like this it joins at the next step.
+ */
+const newcomersShare = 1 / 4
 
 /** Why a running task was stopped by a drain; it is given back, not failed. */
 class DrainError extends Error {
@@ -30,28 +37,29 @@ class DrainError extends Error {
  */
 export class Worker {
   readonly #options: WorkerOptions
-  readonly #slots: Slots
+  readonly #room: Room
+  readonly #newcomersRoom: Room
   readonly #elsewhere = new Slots(maxElsewhere)
   readonly #running = new Set<Promise<void>>()
   /** Aborted by `drain`: nothing more is claimed. */
   readonly #claiming = new AbortController()
   /** Aborted when a drain's time is over: what runs is given back. */
   readonly #working = new AbortController()
-  #underWay = 0
-  #onRoom: (() => void) | undefined
 
   constructor(options: WorkerOptions) {
     this.#options = options
-    this.#slots = new Slots(options.capacity)
+    this.#room = new Room(options.capacity)
+    this.#newcomersRoom = new Room(Math.ceil(options.capacity * newcomersShare))
   }
 
   /** Works until drained; rejects when the queue cannot be reached any more. */
   async run(): Promise<void> {
-    const { claims, name, capacity } = this.#options
-    while (!this.#claiming.signal.aborted) {
-      if (this.#underWay >= capacity) await new Promise<void>(resolve => { this.#onRoom = resolve })
-      else await this.#claim(() => claims.claim(name, capacity - this.#underWay, this.#claiming.signal))
-    }
+    const { claims, name } = this.#options
+    const { signal } = this.#claiming
+    await Promise.all([
+      this.#keepClaiming(this.#room, room => claims.claim(name, room, signal)),
+      this.#keepClaiming(this.#newcomersRoom, room => claims.claimForNewcomers(name, room, signal)),
+    ])
     await Promise.all(this.#running)
   }
 
@@ -61,35 +69,44 @@ export class Worker {
     if (deadline.aborted) stopWorking()
     else deadline.addEventListener('abort', stopWorking, { once: true })
     this.#claiming.abort(new DrainError('The worker is stopping'))
-    this.#onRoom?.()
+    this.#room.wake()
+    this.#newcomersRoom.wake()
   }
 
-  async #claim(claim: () => Promise<readonly Lease[]>): Promise<void> {
+  async #keepClaiming(room: Room, claim: (room: number) => Promise<readonly Lease[]>): Promise<void> {
+    while (!this.#claiming.signal.aborted) {
+      if (room.left > 0) await this.#claim(room, claim)
+      else await room.wait()
+    }
+  }
+
+  async #claim(room: Room, claim: (room: number) => Promise<readonly Lease[]>): Promise<void> {
     try {
-      for (const lease of await claim()) this.#start(lease)
+      for (const lease of await claim(room.left)) this.#start(lease, room)
     } catch (error) {
       if (!this.#claiming.signal.aborted) throw error
     }
   }
 
-  #start(lease: Lease): void {
-    const run = this.#run(lease).finally(() => this.#running.delete(run))
+  #start(lease: Lease, room: Room): void {
+    const run = this.#run(lease, room).finally(() => this.#running.delete(run))
     this.#running.add(run)
   }
 
-  async #run(lease: Lease): Promise<void> {
+  async #run(lease: Lease, room: Room): Promise<void> {
     const { claims, log, now } = this.#options
     const { taskUUID, taskType } = lease.record
     let left = lease.record.results.length - lease.committed.length
-    this.#underWay += left
+    room.take(left)
     const startedAt = now()
     const stop = joinSignals([lease.signal, this.#working.signal])
     try {
       if (this.#claiming.signal.aborted) return await claims.giveBack(lease)
-      const waitElsewhere = <T>(results: number, job: () => Promise<T>) => this.#waitElsewhere(results, job)
-      await runTask({ ...this.#options, slots: this.#slots, waitElsewhere }, lease, stop.signal, () => {
+      const waitElsewhere = <T>(results: number, job: () => Promise<T>) => this.#waitElsewhere(room, results, job)
+      const compute = <T>(job: () => Promise<T>) => room.compute(job)
+      await runTask({ ...this.#options, compute, waitElsewhere }, lease, stop.signal, () => {
         left--
-        this.#free(1)
+        room.free(1)
       })
       await claims.settle(lease)
       log.debug('taskRun', { taskUUID, taskType, durationMs: now() - startedAt, isRetry: lease.isRetry })
@@ -97,7 +114,7 @@ export class Worker {
       await this.#endBadly(lease, error)
     } finally {
       stop.leave()
-      this.#free(left)
+      room.free(left)
     }
   }
 
@@ -116,23 +133,15 @@ export class Worker {
   }
 
   /** A slow server of one client must not keep the device from the others, so its task leaves its room to them. */
-  #waitElsewhere<T>(results: number, job: () => Promise<T>): Promise<T> {
+  #waitElsewhere<T>(room: Room, results: number, job: () => Promise<T>): Promise<T> {
     return this.#elsewhere.use(async () => {
-      this.#free(results)
+      room.free(results)
       try {
         return await job()
       } finally {
-        this.#underWay += results
+        room.take(results)
       }
     })
-  }
-
-  #free(results: number): void {
-    this.#underWay -= results
-    if (this.#underWay < this.#options.capacity) {
-      this.#onRoom?.()
-      this.#onRoom = undefined
-    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
 import type { Lease, TaskEvent, TaskQueue } from '../../../server/queue/contract.ts'
@@ -182,6 +183,38 @@ export function testQueue(name: string, makeHarness: (t: Test) => Promise<QueueH
       if (account === 'sly') await queue.submit(makeTask({ account: 'sly' }))
     }
     t.equal(order.filter(account => account === 'sly').length, 4)
+  })
+
+  scenario('a claim for newcomers takes only tasks of accounts of which the worker has none, and one of each', async (t, { queue }) => {
+    const claimed = async (worker: string, room: number) => {
+      const controller = new AbortController()
+      const claim = queue.claimForNewcomers(worker, room, controller.signal)
+      await claimsHaveArrived()
+      controller.abort(new Error('enough'))
+      return (await claim.catch(() => [])).map(({ record }) => record.key.account)
+    }
+    for (let i = 0; i < 4; i++) await queue.submit(makeTask({ account: 'many' }))
+    const lease = await claimOne(queue)
+    t.strictSame(await claimed('w', 9), [], 'the worker has one of theirs')
+    await queue.submit(makeTask({ account: 'few' }))
+    await queue.submit(makeTask({ account: 'few' }))
+    await queue.submit(makeTask({ account: 'fewer' }))
+    t.strictSame(await claimed('w', 9), ['few', 'fewer'])
+    t.strictSame((await claimed('other', 1)).length, 1, 'what one worker has says nothing of another')
+    await queue.giveBack(lease)
+    t.strictSame(await claimed('w', 9), ['many'], 'when it has none any more')
+  })
+
+  scenario('a claim for newcomers waits for one, and takes nothing that another claim could have', async (t, { queue }) => {
+    const { signal } = new AbortController()
+    const forNewcomers = queue.claimForNewcomers('w', 1, signal)
+    const claim = queue.claim('w', 1, signal)
+    await claimsHaveArrived()
+    await queue.submit(makeTask({ account: 'many' }))
+    t.match(await claim, [{ record: { key: { account: 'many' } } }], 'though it has waited for a shorter time')
+    await queue.submit(makeTask({ account: 'many' }))
+    await queue.submit(makeTask({ account: 'few' }))
+    t.match(await forNewcomers, [{ record: { key: { account: 'few' } } }])
   })
 
   scenario('events come in order: results as they are committed, then the end', async (t, { queue }) => {
@@ -472,4 +505,9 @@ async function isPending(promise: Promise<unknown>): Promise<boolean> {
 
 async function aborted({ signal }: Lease): Promise<void> {
   if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))
+}
+
+/** A claim of another process is on its way for some turns. */
+async function claimsHaveArrived(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await nextTurn()
 }

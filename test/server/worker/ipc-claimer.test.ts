@@ -42,6 +42,7 @@ testQueue('memory queue behind a line between processes', async t => {
     read: key => queue.read(key),
     subscribe: listener => queue.subscribe(listener),
     claim: (worker, room, signal) => link(worker).claimer.claim(worker, room, signal),
+    claimForNewcomers: (worker, room, signal) => link(worker).claimer.claimForNewcomers(worker, room, signal),
     renew: worker => link(worker).bridge.renew(),
     commit: (lease, result) => link(lease.worker).claimer.commit(lease, result),
     fail: (lease, error) => ifHeld(() => link(lease.worker).claimer.fail(lease, error)),

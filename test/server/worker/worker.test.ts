@@ -99,6 +99,18 @@ t.test('tasks run side by side: one that never ends holds up nobody', async t =>
   t.equal((await end(other))?.status, 'completed')
 })
 
+t.test('an account that has filled the worker keeps no other from joining', async t => {
+  const { end, submitAll, started, until } = setUp(t)
+  await submitAll(...Array.from({ length: 3 }, () => makeTask({ prompt: 'hold', results: 3, account: 'many' })))
+  await until(() => started.length >= 4)
+  const first = makeTask({ account: 'few' })
+  const second = makeTask({ account: 'fewer', results: 2 })
+  await submitAll(first, second)
+  t.equal((await end(first))?.status, 'completed')
+  t.equal((await end(second))?.status, 'completed')
+  t.equal(started.filter(({ owner }) => owner === 'many').length, 4, 'which has no more places for it')
+})
+
 t.test('each failure reaches the client with its code and parameter, and without a path', async t => {
   const { end, submitAll } = setUp(t)
   const expected = {
