@@ -5,6 +5,7 @@ export { encodeAuthenticationReply, encodeData, encodeErrors, encodePong } from 
 export type { ErrorBody } from './error-body.ts'
 export { type ErrorCode, errorCodes, httpStatusOf, isErrorCode, isRetryable } from './error-codes.ts'
 export type { Acknowledgement, AuthenticationReply, ErrorItem, ImageResult, ImageUploadResult, Pong, ProcessingItem } from './generated/replies.ts'
+export { findApiKey } from './find-api-key.ts'
 export { parseFrame, type ParseFrameOptions } from './parse-frame.ts'
 export type {
   AuthenticationRequest, ControlNetInput, GetResponseRequest, ImageInferenceRequest, IpAdapterInput, LoraInput, PingRequest,

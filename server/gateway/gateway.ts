@@ -76,7 +76,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   server.on('request', createHttpHandler({
     ...options, clock,
     isReady: () => !isDraining && options.isReady(),
-    rest: { ...options, desk, wrongKeys, makeUuid, maxBodyBytes: limits.maxFrameBytes, maxTasksPerFrame: limits.maxTasksPerFrame },
+    rest: {
+      ...options, desk, wrongKeys, makeUuid,
+      maxBodyBytes: limits.maxFrameBytes, maxStrangersBytes: limits.maxUnauthenticatedBytes, maxTasksPerFrame: limits.maxTasksPerFrame,
+    },
   }))
   server.on('upgrade', (request, socket, head) => sockets.upgrade(request, socket, head))
   await listen(server, options)

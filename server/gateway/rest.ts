@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createError, encodeData, encodeErrors, httpStatusOf, parseFrame } from '../../protocol/index.ts'
+import { createError, encodeData, encodeErrors, findApiKey, httpStatusOf, parseFrame } from '../../protocol/index.ts'
 import type { ErrorBody, ParsedElement } from '../../protocol/index.ts'
 import type { Authenticator, Principal } from '../access/principal.ts'
 import type { PollAnswer } from '../tasks/get-response.ts'
@@ -7,7 +7,7 @@ import type { UploadAnswer } from '../tasks/image-upload.ts'
 import { refuseRepeats } from '../tasks/refuse-repeats.ts'
 import type { TaskDesk } from '../tasks/task-desk.ts'
 import type { FailureLimiter } from './failure-limiter.ts'
-import { BodyEncodingError, BodyTooLargeError, readBody } from './read-body.ts'
+import { BodyEncodingError, BodyTooLargeError, readBody, StrangersBodyError } from './read-body.ts'
 
 /** What REST needs. */
 export interface RestOptions {
@@ -15,6 +15,8 @@ export interface RestOptions {
   readonly desk: TaskDesk
   readonly wrongKeys: FailureLimiter
   readonly maxBodyBytes: number
+  /** Of a body whose sender is not known by the header; more is read when a good key stands in front of it. */
+  readonly maxStrangersBytes: number
   readonly maxTasksPerFrame: number
   readonly strictParameters: boolean
   readonly makeUuid: () => string
@@ -45,14 +47,34 @@ export async function serveTasks(request: IncomingMessage, response: ServerRespo
 }
 
 async function readElements(request: IncomingMessage, options: RestOptions): Promise<readonly ParsedElement[]> {
-  const { maxBodyBytes, maxTasksPerFrame, strictParameters } = options
+  const { authenticator, maxBodyBytes, maxStrangersBytes, maxTasksPerFrame, strictParameters } = options
+  const isGood = (key: string | undefined) => key !== undefined && authenticator.authenticate(key) !== undefined
+  const limits = {
+    maxBytes: maxBodyBytes,
+    maxStrangersBytes: isGood(bearerOf(request)) ? maxBodyBytes : maxStrangersBytes,
+    isKnownBy: (start: Buffer) => isGood(findApiKey(start.toString())),
+  }
   try {
-    return refuseRepeats(parseFrame(await readBody(request, maxBodyBytes), { maxTasksPerFrame, strictParameters }))
+    return refuseRepeats(parseFrame(await readBody(request, limits), { maxTasksPerFrame, strictParameters }))
   } catch (error) {
     if (error instanceof BodyTooLargeError) return [{ type: 'error', error: createError('maxRequestSizeExceeded', { expected: `at most ${maxBodyBytes} bytes`, max: maxBodyBytes }) }]
+    if (error instanceof StrangersBodyError) return [{ type: 'error', error: refuseStranger(request, options) }]
     if (error instanceof BodyEncodingError) return [{ type: 'error', error: createError('invalidJSON', { reason: 'it is not UTF-8' }) }]
     throw error
   }
+}
+
+/** The rest of the body is not read, so which task waits for a key is not known. */
+function refuseStranger(request: IncomingMessage, { wrongKeys }: RestOptions): ErrorBody {
+  const about = { parameter: 'apiKey', type: 'string' }
+  if (bearerOf(request) === undefined) return createError('missingApiKey', about)
+  wrongKeys.fail(request.socket.remoteAddress ?? '')
+  return createError('invalidApiKey', about)
+}
+
+/** The header's key. */
+function bearerOf({ headers }: IncomingMessage): string | undefined {
+  return /^Bearer +(\S.*)$/i.exec(headers.authorization ?? '')?.[1]?.trim()
 }
 
 function isAuthentication(element: ParsedElement): boolean {
@@ -73,8 +95,7 @@ function identify(request: IncomingMessage, elements: readonly ParsedElement[], 
   const hasAuthentication = first !== undefined && isAuthentication(first)
   if (first?.type === 'error' && (hasAuthentication || first.error.taskType === undefined)) return { error: first.error, hasAuthentication }
   const about = { parameter: 'apiKey', type: 'string', taskType: 'authentication' }
-  const bearer = /^Bearer +(\S.*)$/i.exec(request.headers.authorization ?? '')?.[1]?.trim()
-  const key = first?.type === 'task' && first.task.type === 'authentication' ? first.task.request.apiKey : bearer
+  const key = first?.type === 'task' && first.task.type === 'authentication' ? first.task.request.apiKey : bearerOf(request)
   if (key === undefined) return { error: createError('missingApiKey', { ...about, ...nameOf(first) }), hasAuthentication }
   const principal = authenticator.authenticate(key)
   if (principal) return { principal, error: createError('invalidApiKey'), hasAuthentication }
@@ -126,6 +147,6 @@ function send(response: ServerResponse, answers: readonly Answer[]): void {
   if (status === 429 || status === 503) response.setHeader('Retry-After', '1')
   if (status === 401) response.setHeader('WWW-Authenticate', 'Bearer')
   // A body that was not read to its end cannot be followed by another request.
-  if (status === 413) response.setHeader('Connection', 'close')
+  if (!response.req.complete) response.setHeader('Connection', 'close')
   response.writeHead(status).end(encodeErrors([first, ...more], { withSingular: true }))
 }

@@ -1,4 +1,5 @@
 import { request as httpRequest } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import t from 'tap'
 import { onePixelPng } from '../helpers/fake-worker.ts'
 import { inference, keyA, keyB, startTestGateway } from '../helpers/started-gateway.ts'
@@ -13,8 +14,8 @@ interface Body {
   readonly error?: Item
 }
 
-async function post(tasks: unknown, { path = '/v1', key = keyA, ...init }: RequestInit & { readonly path?: string; readonly key?: string } = {}) {
-  const response = await fetch(server.httpUrl + path, {
+async function post(tasks: unknown, { path = '/v1', key = keyA, ...init }: RequestInit & { readonly path?: string; readonly key?: string } = {}, url = server.httpUrl) {
+  const response = await fetch(url + path, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', ...(key && { Authorization: `Bearer ${key}` }) },
     body: typeof tasks === 'string' ? tasks : JSON.stringify(tasks),
@@ -184,4 +185,28 @@ t.test('a body that is too large or no text is refused', async t => {
   t.equal((await send('x'.repeat(4096))).status, 413)
   t.match(await (await send(new Uint8Array([0x5b, 0xff, 0xfe, 0x5d]))).json(), { error: { code: 'invalidJSON' } })
   t.equal((await send(JSON.stringify([inference()]))).status, 200)
+})
+
+t.test('of a body without a good key no more is read than authentication takes', async t => {
+  const small = await startTestGateway({ limits: { maxUnauthenticatedBytes: 2048 } })
+  t.teardown(() => small.stop())
+  /** Sends a part of a body that never ends; the answer has to come all the same. */
+  const begin = async (start: string, headers: Record<string, string> = {}) => {
+    const request = httpRequest(small.httpUrl, { method: 'POST', headers: { 'Transfer-Encoding': 'chunked', ...headers } })
+    request.on('error', () => undefined)
+    request.write(start)
+    const response = await new Promise<IncomingMessage>(resolve => request.once('response', resolve))
+    const body = JSON.parse(Buffer.concat(await response.toArray()).toString()) as Body
+    request.destroy()
+    return { status: response.statusCode, code: body.error?.['code'], connection: response.headers.connection }
+  }
+  const padding = ' '.repeat(4096)
+  const bad = 'wrong-key-0123456789abcdefghijklmnop'
+  const element = (apiKey: string) => `[ {"taskType":"authentication","apiKey":${JSON.stringify(apiKey)}},`
+  t.same(await begin(`[${padding}`), { status: 401, code: 'missingApiKey', connection: 'close' })
+  t.same(await begin(`[${padding}`, { Authorization: `Bearer ${bad}` }), { status: 401, code: 'invalidApiKey', connection: 'close' })
+  t.equal((await begin(element(bad) + padding)).status, 401)
+  for (const [key, start] of [[keyA, '['], ['', element(keyA)]] as const) {
+    t.equal((await post('', { body: `${start}${padding}${JSON.stringify(inference())}]`, key, path: '/v1' }, small.httpUrl)).status, 200, 'and of one with a good key all of it')
+  }
 })
