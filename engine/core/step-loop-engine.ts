@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import type { Engine } from '../engine.ts'
 import { EngineError } from '../engine-error.ts'
+import { airKey } from '../models/air.ts'
 import type { LoadedModel, ModelLoader } from '../models/loaded-model.ts'
 import type { Pipeline } from '../pipelines/pipeline.ts'
 import type { Device } from '../runtime/model-session.ts'
@@ -49,8 +50,9 @@ export class StepLoopEngine implements Engine<RgbImage> {
   readonly #warmUpRows: readonly number[]
   readonly #wakeUp = new WakeUp()
   readonly #loop: Promise<void>
-  /** Settles when every generation inside has its model or has failed to get it. */
-  #modelLine: Promise<void> = Promise.resolve()
+  /** Those that wait for their models, in the order they came. */
+  readonly #modelLine: Entry[] = []
+  #servesModelLine = false
   #isStopped = false
 
   constructor({ device, loader, createPipeline, maxRows, maxCells = Infinity, warmUpRows = [2] }: StepLoopOptions) {
@@ -80,7 +82,8 @@ export class StepLoopEngine implements Engine<RgbImage> {
     // One signal may stand for all pictures of a task; each listener leaves with its generation.
     setMaxListeners(0, signal)
     signal.addEventListener('abort', cancel, { once: true })
-    this.#modelLine = this.#modelLine.then(() => this.#attachModel(entry))
+    this.#modelLine.push(entry)
+    void this.#serveModelLine()
     return generation.image
   }
 
@@ -137,9 +140,23 @@ export class StepLoopEngine implements Engine<RgbImage> {
   }
 
   /**
-   * Generations get their models in the order they came. So one that waits for room for its model is not starved by
-   * newcomers that keep the open models in use; for a model that is open the line costs nothing.
+   * Generations get their models in the order they came, and with the first one all that wait for the same checkpoint by
+   * then, so that one load serves many. Who comes later waits behind the others: newcomers that keep the open models in use
+   * do not starve one that waits for room for its model. For a model that is open the line costs nothing.
    */
+  async #serveModelLine(): Promise<void> {
+    if (this.#servesModelLine) return
+    this.#servesModelLine = true
+    for (let first = this.#modelLine[0]; first !== undefined; first = this.#modelLine[0]) {
+      const checkpoint = airKey(first.generation.request.model)
+      const isServed = ({ generation }: Entry) => airKey(generation.request.model) === checkpoint
+      const served = this.#modelLine.filter(isServed)
+      this.#modelLine.splice(0, Infinity, ...this.#modelLine.filter((entry) => !isServed(entry)))
+      for (const entry of served) await this.#attachModel(entry)
+    }
+    this.#servesModelLine = false
+  }
+
   async #attachModel(entry: Entry): Promise<void> {
     const { generation } = entry
     if (generation.isFinished) return
