@@ -13,9 +13,13 @@ import { maxCellsFor } from './runtime/run-cells.ts'
 /** Encoded prompts kept for the next request: about 270 chunks of SD 1.5, 200 of SD 2.1, 100 of SDXL. */
 const embedsCacheBytes = 64 * 2 ** 20
 
-/** Puts an engine together: the runtime of its device, the loader of its models, the step loop over both, and the decoding of pictures before it. */
+/**
+ * Puts an engine together: the runtime of its device, the loader of its models, the step loop over both, and the decoding of
+ * pictures before it. Rejects with a RangeError for a precision that the device cannot compute at.
+ */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const { device, threads, registry, weightsBudgetBytes, maxRows, maxCells = maxCellsFor(options.device), onRun } = options
+  const { device, precision = 'default', threads, registry, weightsBudgetBytes, maxRows, maxCells = maxCellsFor(options.device), onRun } = options
+  if (precision === 'int8' && device.type === 'cuda') throw new RangeError('The precision int8 is for the processor only')
   const rowBuckets = rowBucketsFor(device, maxRows)
   const runtime = await openRuntime(device, { threads, rowBuckets })
   const roundRank = rankRounding(device)
@@ -26,7 +30,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     maxCells,
     // The most rows, which take the most memory, then those of one picture, which come first after a start.
     ...(rowBuckets.length > 0 && { warmUpRows: [maxRows, Math.min(2, maxRows)] }),
-    loader: createModelLoader({ registry, runtime, weightsBudgetBytes }),
+    loader: createModelLoader({ registry, runtime, precision, weightsBudgetBytes }),
     createPipeline: (model) => createPipeline(model, { cache, onRun, roundRank, nowMs: () => performance.now() }),
   })
   return new DecodingEngine(stepLoop, createImageFitter())

@@ -1,3 +1,4 @@
+import type { ModelPrecision } from './architectures/integer-layers.ts'
 import type { EncodedImage, GeneratedImage, GenerationRequest } from './core/generation-request.ts'
 import type { ModelRegistry } from './models/model-spec.ts'
 import type { Device } from './runtime/model-session.ts'
@@ -6,6 +7,8 @@ import type { Device } from './runtime/model-session.ts'
 export interface EngineOptions {
   readonly registry: ModelRegistry
   readonly device: Device
+  /** How UNets compute; whole numbers only on the processor. @default what suits the device */
+  readonly precision?: ModelPrecision
   /** Intra-op threads of the runtime on the CPU. */
   readonly threads: number
   /** Bytes of weights that may be open at once. */

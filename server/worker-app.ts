@@ -52,10 +52,10 @@ function receiveSettings(channel: Channel<FromWorker, ToWorker>): Promise<Worker
 }
 
 async function open(settings: WorkerSettings, parts: EngineParts, channel: Channel<FromWorker, ToWorker>): Promise<Engine> {
-  const { device, threads, weightsBudgetBytes, maxRows, maxCells } = settings
+  const { device, precision, threads, weightsBudgetBytes, maxRows, maxCells } = settings
   try {
     const engine = await parts.createEngine({
-      registry: fixedRegistry(settings.registry), device, threads, weightsBudgetBytes, maxRows,
+      registry: fixedRegistry(settings.registry), device, precision, threads, weightsBudgetBytes, maxRows,
       ...(maxCells !== undefined && { maxCells }),
       onRun: report => channel.send({ type: 'run', report }),
     })

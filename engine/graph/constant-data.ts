@@ -8,6 +8,7 @@ export function encodeConstant(type: ElementType, numbers: readonly number[]): U
     case 'int32': return new Uint8Array(Int32Array.from(numbers).buffer)
     case 'uint8':
     case 'bool': return Uint8Array.from(numbers)
+    case 'int8': return new Uint8Array(Int8Array.from(numbers).buffer)
     case 'float16':
     case 'bfloat16': throw new Error(`a constant of type ${type} is written as float32 and cast`)
     default: return type satisfies never

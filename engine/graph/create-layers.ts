@@ -16,14 +16,22 @@ import { createTokenLayers } from './token-layers.ts'
  */
 export type LayersFactory = (graph: GraphBuilder, input: Value, lowering: Lowering, precision: Precision) => Layers
 
-/** Layers without inputs for LoRAs. */
-export const createLayers: LayersFactory = layersWithLora(() => false)
+/** Layers of which those that `takesLora` accepts have inputs for LoRAs; on the processor those that `isInteger` accepts compute in whole numbers. */
+export interface LayerChoice {
+  /** @default none */
+  readonly takesLora?: LayerContext['takesLora']
+  /** @default none */
+  readonly isInteger?: LayerContext['isInteger']
+}
 
-/** Layers of which those whose name `takesLora` accepts have inputs for LoRAs. */
-export function layersWithLora(takesLora: LayerContext['takesLora']): LayersFactory {
+/** Layers without inputs for LoRAs, in floating-point numbers. */
+export const createLayers: LayersFactory = layersWith({})
+
+/** Layers of which some are special. */
+export function layersWith({ takesLora = none, isInteger = none }: LayerChoice): LayersFactory {
   return (graph, input, lowering, precision) => {
     if (lowering === 'cuda') return createCudaLayers(graph, input, precision, contribOperators(graph), takesLora)
-    const context: LayerContext = { graph, precision: 'float32', rows: rowCount(graph, input), takesLora }
+    const context: LayerContext = { graph, precision: 'float32', rows: rowCount(graph, input), takesLora, isInteger }
     const tokenLayers = createTokenLayers(context)
     return { ...tokenLayers, ...createCpuFeatureLayers(context, tokenLayers) }
   }
@@ -31,9 +39,9 @@ export function layersWithLora(takesLora: LayerContext['takesLora']): LayersFact
 
 /** The CUDA lowering over given operators: the provider's own, or a test's in their place. */
 export function createCudaLayers(
-  graph: GraphBuilder, input: Value, precision: Precision, operators: FusedOperators, takesLora: LayerContext['takesLora'] = () => false,
+  graph: GraphBuilder, input: Value, precision: Precision, operators: FusedOperators, takesLora: LayerContext['takesLora'] = none,
 ): Layers {
-  const context: LayerContext = { graph, precision, rows: rowCount(graph, input), takesLora }
+  const context: LayerContext = { graph, precision, rows: rowCount(graph, input), takesLora, isInteger: none }
   const tokenLayers = createTokenLayers(context, {
     canDo: width => SPLIT_GELU_WIDTHS.includes(2 * width),
     emit(value, bias, width) {
@@ -46,4 +54,8 @@ export function createCudaLayers(
 
 function rowCount(graph: GraphBuilder, input: Value): Value {
   return graph.node('Shape', [input], { type: 'int64', attributes: { start: { int: 0 }, end: { int: 1 } } })
+}
+
+function none(): boolean {
+  return false
 }

@@ -2,6 +2,7 @@
 export const ELEMENT_CODES = {
   float32: 1,
   uint8: 2,
+  int8: 3,
   int32: 6,
   int64: 7,
   bool: 9,

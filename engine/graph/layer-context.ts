@@ -14,6 +14,8 @@ export interface LayerContext {
   readonly rows: Value
   /** Whether a linear layer or convolution of this name has inputs for LoRAs. */
   readonly takesLora: (layer: string) => boolean
+  /** Whether a linear layer of this name multiplies whole numbers of 8 bits. */
+  readonly isInteger: (layer: string) => boolean
 }
 
 /** A weight in the type computed with; the runtime folds the cast when it loads the graph. */

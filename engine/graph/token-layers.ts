@@ -2,6 +2,8 @@ import { cast } from './common-nodes.ts'
 import type { Value } from './graph-builder.ts'
 import { activate, computedWeight } from './layer-context.ts'
 import type { LayerContext } from './layer-context.ts'
+import { integerLinear, integerTokens } from './integer-linear.ts'
+import type { IntegerTokens } from './integer-linear.ts'
 import { addLinearLora } from './lora-branch.ts'
 import type { AttentionInputs, LinearWeights, NormWeights, TokenLayers, Tokens } from './layers.ts'
 
@@ -30,11 +32,24 @@ export function createTokenLayers(context: LayerContext, splitGelu?: SplitGelu):
     return graph.node('Reshape', [value, shape])
   }
 
-  const linear = (input: Tokens, { name, weight, bias }: LinearWeights): Tokens => {
-    const out = weight.shape[0] ?? 0
-    const inputs = [input.value, computedWeight(context, weight, [out, input.width]), ...(bias ? [computedWeight(context, bias)] : [])]
-    const output = { value: graph.node('Gemm', inputs, { attributes: { transB: { int: 1 } } }), width: out }
-    return context.takesLora(name) ? { ...output, value: addLinearLora(context, name, input, output) } : output
+  /** What several layers look at is rounded once. */
+  const rounded = new WeakMap<Value, IntegerTokens>()
+  const inIntegers = (input: Tokens): IntegerTokens => {
+    const integers = rounded.get(input.value) ?? integerTokens(context, input)
+    rounded.set(input.value, integers)
+    return integers
+  }
+
+  const product = (input: Tokens, layer: LinearWeights): Value => {
+    if (context.isInteger(layer.name)) return integerLinear(context, inIntegers(input), layer, input.width)
+    const { weight, bias } = layer
+    const matrix = computedWeight(context, weight, [weight.shape[0] ?? 0, input.width])
+    return graph.node('Gemm', [input.value, matrix, ...(bias ? [computedWeight(context, bias)] : [])], { attributes: { transB: { int: 1 } } })
+  }
+
+  const linear = (input: Tokens, layer: LinearWeights): Tokens => {
+    const output = { value: product(input, layer), width: layer.weight.shape[0] ?? 0 }
+    return context.takesLora(layer.name) ? { ...output, value: addLinearLora(context, layer.name, input, output) } : output
   }
 
   return {

@@ -1,10 +1,12 @@
 import { buildClipText } from '../architectures/clip-text.ts'
 import { parseClipTextConfig } from '../architectures/clip-text-config.ts'
+import { integerLayers } from '../architectures/integer-layers.ts'
+import type { ModelPrecision } from '../architectures/integer-layers.ts'
 import { parseUnetConfig } from '../architectures/unet-config.ts'
 import { buildUnet } from '../architectures/unet.ts'
 import { parseVaeConfig } from '../architectures/vae-config.ts'
-import { layersWithLora } from '../graph/create-layers.ts'
-import type { LayersFactory } from '../graph/create-layers.ts'
+import { layersWith } from '../graph/create-layers.ts'
+import type { LayerChoice } from '../graph/create-layers.ts'
 import type { Lowering, ModelGraph } from '../graph/model-graph.ts'
 import { COMPONENT_LABELS, textEncodersOf } from '../weights/component-names.ts'
 import type { LoraComponent } from '../weights/lora-modules.ts'
@@ -29,21 +31,30 @@ export interface CompiledCheckpoint {
 /** Whether a layer of a component gets inputs for LoRAs. */
 export type LoraChoice = (component: LoraComponent, layer: string) => boolean
 
+/** What a checkpoint is compiled for beside a device. */
+export interface CheckpointOptions {
+  /** @default none */
+  readonly takesLora?: LoraChoice
+  /** Of the UNet; the rest always computes in floating-point numbers. @default what suits the device */
+  readonly precision?: ModelPrecision
+}
+
 /**
  * Compiles a checkpoint's components to graphs. Throws a ModelError, WeightError or ConfigError when a tensor is missing or
  * of another shape, when a configuration asks for what cannot be computed, or when tensors are left that nothing uses:
  * those mean that the configuration and the weights do not belong together.
  */
-export function compileCheckpoint(checkpoint: Checkpoint, lowering: Lowering, takesLora: LoraChoice = () => false): CompiledCheckpoint {
+export function compileCheckpoint(checkpoint: Checkpoint, lowering: Lowering, options: CheckpointOptions = {}): CompiledCheckpoint {
   checkFit(checkpoint)
   const { family, configs, weights, strangers } = checkpoint
-  const layersOf = (component: LoraComponent): LayersFactory => layersWithLora(layer => takesLora(component, layer))
+  const { takesLora = () => false, precision = 'default' } = options
+  const choiceOf = (component: LoraComponent): LayerChoice => ({ takesLora: layer => takesLora(component, layer) })
   const graphs = {
     textEncoders: textEncodersOf(configs).map(([component, config]) => {
       const role = FAMILY_TEXT_ENCODERS[family][component]
-      return buildClipText(config, weights[component] as TensorSource, lowering, layersOf(component), role)
+      return buildClipText(config, weights[component] as TensorSource, lowering, layersWith(choiceOf(component)), role)
     }),
-    unet: buildUnet(configs.unet, weights.unet, lowering, layersOf('unet')),
+    unet: buildUnet(configs.unet, weights.unet, lowering, layersWith({ ...choiceOf('unet'), isInteger: integerLayers(precision) })),
     vae: compileVae(configs.vae, weights.vae, lowering),
   }
   refuseUnused([...Object.values(weights).flatMap(source => source.unused()), ...strangers])

@@ -1,9 +1,11 @@
 import { guideFactor, parseControlNetConfig } from '../architectures/control-net-config.ts'
 import { ControlNetMisfitError } from '../architectures/control-net.ts'
+import { integerLayers } from '../architectures/integer-layers.ts'
+import type { ModelPrecision } from '../architectures/integer-layers.ts'
 import { IpAdapterMisfitError } from '../architectures/ip-adapter.ts'
 import { buildUnet } from '../architectures/unet.ts'
 import { parseVaeConfig } from '../architectures/vae-config.ts'
-import { layersWithLora } from '../graph/create-layers.ts'
+import { layersWith } from '../graph/create-layers.ts'
 import type { Lowering, ModelGraph } from '../graph/model-graph.ts'
 import { ModelError } from './model-error.ts'
 import type { Checkpoint } from './open-checkpoint.ts'
@@ -25,9 +27,10 @@ export interface Steering {
  * Throws a ModelError that names the one that was made for another kind of checkpoint.
  *
  * @param takesLora whether a layer of the UNet has inputs for LoRAs; those of ControlNets have none
+ * @param precision of the UNet and of ControlNets; IP-Adapters always compute in floating-point numbers
  */
 export function compileSteeredUnet(
-  { configs, weights }: Checkpoint, { controlNets, ipAdapters }: Steering, lowering: Lowering, takesLora: (layer: string) => boolean,
+  { configs, weights }: Checkpoint, { controlNets, ipAdapters }: Steering, lowering: Lowering, takesLora: (layer: string) => boolean, precision: ModelPrecision,
 ): ModelGraph {
   const { latentFactor } = parseVaeConfig(configs.vae)
   for (const { air, config } of controlNets) {
@@ -36,7 +39,7 @@ export function compileSteeredUnet(
   }
   const adapters = ipAdapters.map(({ projection: { tokens, width }, attention }) => ({ tokens, width, weights: attention }))
   try {
-    const graph = buildUnet(configs.unet, weights.unet, lowering, layersWithLora(takesLora), controlNets, adapters)
+    const graph = buildUnet(configs.unet, weights.unet, lowering, layersWith({ takesLora, isInteger: integerLayers(precision) }), controlNets, adapters)
     refuseUnused(ipAdapters.flatMap(({ attention }) => attention.unused()))
     return graph
   } catch (error) {

@@ -1,4 +1,5 @@
 import { parseClipTextConfig } from '../architectures/clip-text-config.ts'
+import type { ModelPrecision } from '../architectures/integer-layers.ts'
 import { parseUnetConfig } from '../architectures/unet-config.ts'
 import { parseVaeConfig } from '../architectures/vae-config.ts'
 import { loraInputsOf } from '../graph/lora-inputs.ts'
@@ -9,7 +10,7 @@ import { textEncodersOf } from '../weights/component-names.ts'
 import type { WeightComponent } from '../weights/component-names.ts'
 import { compileCheckpoint } from './compile-checkpoint.ts'
 import { loweringOf, openCompiled } from './compiled-model.ts'
-import { heldBytes } from './held-bytes.ts'
+import { denoiserBytes, heldBytes } from './held-bytes.ts'
 import type { LoadedModel, LoadedTextEncoder, TokenizerFiles } from './loaded-model.ts'
 import { prepareForLoras } from './lora-layers.ts'
 import type { ModelRegistry, ModelSpec } from './model-spec.ts'
@@ -27,13 +28,15 @@ export async function loadCheckpoint(
   spec: ModelSpec,
   runtime: Runtime,
   registry: Pick<ModelRegistry, 'models'>,
+  precision: ModelPrecision,
   makeRoom: (bytes: number) => Promise<void>,
 ): Promise<OpenModel<LoadedModel>> {
   const checkpoint = await openCheckpoint(spec.path, spec.configPath)
   const lowering = loweringOf(runtime)
   const lora = await prepareForLoras(checkpoint, registry)
-  const { unet, textEncoders, vae } = compileCheckpoint(checkpoint, lowering, lora.takesLora)
+  const { unet, textEncoders, vae } = compileCheckpoint(checkpoint, lowering, { takesLora: lora.takesLora, precision })
   const byteLength = Object.entries(checkpoint.weights).reduce((sum, [component, source]) => {
+    if (component === 'unet') return sum + denoiserBytes(source.used(), lowering, precision)
     return sum + heldBytes(component as WeightComponent, source.used(), lowering)
   }, 0)
   const texts = describeTextEncoders(checkpoint)

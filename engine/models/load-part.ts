@@ -1,3 +1,4 @@
+import type { ModelPrecision } from '../architectures/integer-layers.ts'
 import type { Runtime } from '../runtime/model-session.ts'
 import { airKey } from './air.ts'
 import { loweringOf, openCompiled } from './compiled-model.ts'
@@ -16,6 +17,7 @@ export interface PartContext {
   /** The checkpoint that the part is used with. */
   readonly base: LoadedModel
   readonly runtime: Runtime
+  readonly precision: ModelPrecision
   readonly registry: ModelRegistry
   /** Awaited before anything is opened or read, with the bytes that it will hold. */
   makeRoom(bytes: number): Promise<void>
@@ -29,7 +31,7 @@ interface PartKind<T> {
 }
 
 const kinds: { readonly [T in PartType]: PartKind<LoadedParts[T]> } = {
-  checkpoint: { load: (spec, { runtime, registry, makeRoom }) => loadCheckpoint(spec, runtime, registry, makeRoom) },
+  checkpoint: { load: (spec, { runtime, registry, precision, makeRoom }) => loadCheckpoint(spec, runtime, registry, precision, makeRoom) },
   vae: {
     // A file alone does not say how its latents are scaled: it takes the checkpoint's word.
     dependsOn: ({ vae }) => `${vae.scalingFactor} ${vae.shiftFactor}`,

@@ -3,7 +3,7 @@ import type { ModelSession } from '../runtime/model-session.ts'
 import { compileSteeredUnet } from './compile-steered-unet.ts'
 import type { Named, Steering } from './compile-steered-unet.ts'
 import { loweringOf, openCompiled } from './compiled-model.ts'
-import { heldBytes } from './held-bytes.ts'
+import { denoiserBytes, elementCount } from './held-bytes.ts'
 import type { PartContext } from './load-part.ts'
 import type { LoadedControlNet, LoadedSteeredUnet } from './loaded-model.ts'
 import { ModelError } from './model-error.ts'
@@ -26,7 +26,7 @@ export interface SteeringSpecs {
  * @param spec the checkpoint's under a name of its own
  */
 export async function loadSteeredUnet(
-  spec: ModelSpec, specs: SteeringSpecs, { base, runtime, makeRoom }: Omit<PartContext, 'registry'>,
+  spec: ModelSpec, specs: SteeringSpecs, { base, runtime, precision, makeRoom }: Omit<PartContext, 'registry'>,
 ): Promise<OpenModel<LoadedSteeredUnet>> {
   const checkpoint = await openCheckpoint(spec.path, spec.configPath)
   const steering: Steering = {
@@ -35,12 +35,12 @@ export async function loadSteeredUnet(
   }
   const lowering = loweringOf(runtime)
   const loraLayers = new Set(base.loraInputs.map(({ name }) => name))
-  const graph = compileSteeredUnet(checkpoint, steering, lowering, layer => loraLayers.has(layer))
+  const graph = compileSteeredUnet(checkpoint, steering, lowering, layer => loraLayers.has(layer), precision)
   const { controlNets, ipAdapters } = steering
   // What is used twice has its weights in the graph once.
   const sources = new Set([checkpoint.weights.unet, ...controlNets.map(({ weights }) => weights), ...ipAdapters.map(({ attention }) => attention)])
-  const byteLength = [...sources].reduce((sum, source) => sum + heldBytes('unet', source.used(), lowering), 0)
-  const relativeCost = byteLength / heldBytes('unet', checkpoint.weights.unet.used(), lowering)
+  const byteLength = [...sources].reduce((sum, source) => sum + denoiserBytes(source.used(), lowering, precision), 0)
+  const relativeCost = [...sources].reduce((sum, source) => sum + elementCount(source.used()), 0) / elementCount(checkpoint.weights.unet.used())
   const assemble = ([unet]: readonly ModelSession[]): LoadedSteeredUnet => ({
     unet: unet as ModelSession,
     relativeCost,

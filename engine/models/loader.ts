@@ -1,3 +1,4 @@
+import type { ModelPrecision } from '../architectures/integer-layers.ts'
 import type { Runtime } from '../runtime/model-session.ts'
 import { airKey } from './air.ts'
 import { loweringOf, openCompiled } from './compiled-model.ts'
@@ -16,6 +17,8 @@ import type { OpenModel } from './weights-budget.ts'
 export interface ModelLoaderOptions {
   readonly registry: ModelRegistry
   readonly runtime: Runtime
+  /** How UNets compute. @default what suits the device */
+  readonly precision?: ModelPrecision
   /** Bytes of weights that may be open at once. */
   readonly weightsBudgetBytes: number
 }
@@ -35,26 +38,28 @@ export function createModelLoader(options: ModelLoaderOptions): ModelLoader {
 class BudgetedLoader implements ModelLoader {
   readonly #registry: ModelRegistry
   readonly #runtime: Runtime
+  readonly #precision: ModelPrecision
   readonly #budget: WeightsBudget
   /** Loads by key, running and finished; a failed one leaves, so that the next request tries again. */
   readonly #loads = new Map<string, Promise<unknown>>()
   #line: Promise<unknown> = Promise.resolve()
   #isReleased = false
 
-  constructor({ registry, runtime, weightsBudgetBytes }: ModelLoaderOptions) {
+  constructor({ registry, runtime, precision = 'default', weightsBudgetBytes }: ModelLoaderOptions) {
     this.#registry = registry
     this.#runtime = runtime
+    this.#precision = precision
     this.#budget = new WeightsBudget(weightsBudgetBytes, key => this.#loads.delete(key))
   }
 
   async load(air: string): Promise<LoadedModel> {
     const spec = this.#specOf(air, ModelType.checkpoint)
-    return this.#load(spec, airKey(air), [], makeRoom => loadCheckpoint(spec, this.#runtime, this.#registry, makeRoom))
+    return this.#load(spec, airKey(air), [], makeRoom => loadCheckpoint(spec, this.#runtime, this.#registry, this.#precision, makeRoom))
   }
 
   async usePart<T extends PartType>(type: T, air: string, base: LoadedModel, beside: readonly string[] = []): Promise<Held<LoadedParts[T]>> {
     const spec = this.#specOf(air, type)
-    const context = { base, runtime: this.#runtime, registry: this.#registry }
+    const context = { base, runtime: this.#runtime, precision: this.#precision, registry: this.#registry }
     return this.#use(spec, partKey(type, spec, base), [base.spec.air, ...beside], makeRoom => loadPart(type, spec, { ...context, makeRoom }))
   }
 
@@ -62,7 +67,7 @@ class BudgetedLoader implements ModelLoader {
     const controlNets = airs.controlNets.map(air => this.#specOf(air, ModelType.controlNet))
     const ipAdapters = airs.ipAdapters.map(air => this.#specOf(air, ModelType.ipAdapter))
     const spec = { ...base.spec, air: `${base.spec.air} with ${[...controlNets, ...ipAdapters].map(({ air }) => air).join(' and ')}` }
-    const context = { base, runtime: this.#runtime }
+    const context = { base, runtime: this.#runtime, precision: this.#precision }
     return this.#use(spec, airKey(spec.air), [base.spec.air, ...beside], makeRoom => loadSteeredUnet(spec, { controlNets, ipAdapters }, { ...context, makeRoom }))
   }
 

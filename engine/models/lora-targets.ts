@@ -1,6 +1,6 @@
 import { buildClipText } from '../architectures/clip-text.ts'
 import { buildUnet } from '../architectures/unet.ts'
-import { layersWithLora } from '../graph/create-layers.ts'
+import { layersWith } from '../graph/create-layers.ts'
 import { loraInputsOf } from '../graph/lora-inputs.ts'
 import type { LoraLayer } from '../graph/lora-inputs.ts'
 import type { ModelGraph } from '../graph/model-graph.ts'
@@ -23,7 +23,7 @@ export interface LoraTargets {
 
 /** All layers of a checkpoint that LoRAs can add to. */
 export function loraTargets({ family, configs, weights }: Checkpoint): LoraTargets {
-  const all = layersWithLora(() => true)
+  const all = layersWith({ takesLora: () => true })
   const layers = new Map<string, LoraLayer>()
   const note = (component: LoraComponent, { inputs }: ModelGraph): void => {
     for (const layer of loraInputsOf(inputs)) layers.set(`${component} ${loraLayerKey(component, layer.name)}`, layer)

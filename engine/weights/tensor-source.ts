@@ -23,6 +23,9 @@ export interface TensorSourceOptions {
   readonly canonicalName?: (name: string) => string
 }
 
+/** Tensors that were asked for, by canonical name. */
+export type UsedTensors = ReadonlyMap<string, StoredTensor>
+
 /** The weight source over tensors already found in files and named; remembers what was asked for. */
 export class TensorSource implements WeightSource {
   readonly #options: TensorSourceOptions
@@ -53,9 +56,9 @@ export class TensorSource implements WeightSource {
     return { file, offset, byteLength, dtype, shape: tensor.shape, ...(isTransposed && { isTransposed }) }
   }
 
-  /** Tensors that were asked for. */
-  used(): readonly StoredTensor[] {
-    return [...this.#used].flatMap(name => this.#options.tensors.get(name)?.tensor ?? [])
+  /** What was asked for. */
+  used(): UsedTensors {
+    return new Map([...this.#options.tensors].filter(([name]) => this.#used.has(name)).map(([name, { tensor }]) => [name, tensor]))
   }
 
   unused(): readonly string[] {

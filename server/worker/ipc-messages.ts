@@ -1,4 +1,4 @@
-import type { Device, ModelRegistry, RunReport } from '../../engine/index.ts'
+import type { Device, ModelPrecision, ModelRegistry, RunReport } from '../../engine/index.ts'
 import type { ErrorBody } from '../../protocol/error-body.ts'
 import type { LogLevel } from '../log.ts'
 import type { FetchLimits } from '../outbound/fetch-limits.ts'
@@ -9,6 +9,7 @@ export interface WorkerSettings {
   /** Unique over restarts: leases belong to it. */
   readonly worker: string
   readonly device: Device
+  readonly precision: ModelPrecision
   /** What the server found in its models folders: looked at once, and the same for all that plan and compute tasks. */
   readonly registry: Pick<ModelRegistry, 'models' | 'broken'>
   /** AIRs to try for the warm-up, the likeliest first; the first that loads is enough. */

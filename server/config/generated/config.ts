@@ -32,6 +32,10 @@ export interface Config {
    */
   readonly device: string
   /**
+   * How the denoiser computes: default is float32 on the processor and float16 on CUDA; int8, on the processor only, rounds the inputs and weights of the linear layers of its transformers to 8 bits, which is faster, takes less memory, and changes pictures a little.
+   */
+  readonly precision: 'default' | 'int8'
+  /**
    * Threads of one worker on the processor; 0 is one a core.
    */
   readonly threads: number

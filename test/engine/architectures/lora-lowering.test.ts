@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createCudaLayers, layersWithLora } from '../../../engine/graph/create-layers.ts'
+import { createCudaLayers, layersWith } from '../../../engine/graph/create-layers.ts'
 import type { LayersFactory } from '../../../engine/graph/create-layers.ts'
 import { loraInputsOf, loraTensors } from '../../../engine/graph/lora-inputs.ts'
 import type { Precision } from '../../../engine/graph/layer-context.ts'
@@ -41,7 +41,7 @@ for (const model of ['sd2-tiny', 'mixed-tiny'] as const) {
   t.test(`every layer of ${model}'s UNet takes LoRAs lowered for CUDA as it does for the processor`, async t => {
     const { out_sample: without, ...feeds } = readComponent(model, 'unet')
     const rows = feeds.timestep?.dims[0] as number
-    const { graph } = await buildReference(model, 'unet', 'cpu', layersWithLora(() => true))
+    const { graph } = await buildReference(model, 'unet', 'cpu', layersWith({ takesLora: () => true }))
     const session = await runtime.open(graph)
     const expected = (await session.run({ ...feeds, ...loraFeeds(graph.inputs, rows, RANK) })).out_sample
     t.ok(relativeError(expected, without) > 0.1, 'they matter')
@@ -60,7 +60,7 @@ for (const model of ['sd2-tiny', 'mixed-tiny'] as const) {
   })
 
   t.test(`the runtime knows every operator of ${model}'s real CUDA graph with LoRAs`, async t => {
-    const { graph } = await buildReference(model, 'unet', 'cuda', layersWithLora(() => true))
+    const { graph } = await buildReference(model, 'unet', 'cuda', layersWith({ takesLora: () => true }))
     await t.rejects(runtime.open(graph), { message: /(Failed to find kernel for com\.microsoft\.|Could not find an implementation for )(NhwcConv|GroupNorm)\(1\)/ })
   })
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createCudaLayers, createLayers, layersWithLora } from '../../../engine/graph/create-layers.ts'
+import { createCudaLayers, createLayers, layersWith } from '../../../engine/graph/create-layers.ts'
 import type { LayersFactory } from '../../../engine/graph/create-layers.ts'
 import { GraphBuilder } from '../../../engine/graph/graph-builder.ts'
 import { loraInputsOf, loraTensors } from '../../../engine/graph/lora-inputs.ts'
@@ -83,7 +83,7 @@ for (const kind of KINDS) {
   }
 
   const lowerings: readonly (readonly [string, LayersFactory])[] = [
-    ['the processor', layersWithLora(() => true)],
+    ['the processor', layersWith({ takesLora: () => true })],
     ['CUDA', (graph, input) => createCudaLayers(graph, input, 'float32', expandedOperators(graph), () => true)],
   ]
   for (const [device, makeLayers] of lowerings) {
@@ -116,6 +116,6 @@ for (const kind of KINDS) {
 t.test('a layer that takes no LoRA has no inputs for one', async t => {
   const { ref, remove } = writeWeight([8, 6], numbers(48, 1))
   t.teardown(remove)
-  const graph = draw(KINDS[0] as Kind, ref, ref, layersWithLora(layer => layer !== 'layer'))
+  const graph = draw(KINDS[0] as Kind, ref, ref, layersWith({ takesLora: layer => layer !== 'layer' }))
   t.same(graph.inputs.map(({ name }) => name), ['x'])
 })

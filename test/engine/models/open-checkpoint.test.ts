@@ -27,7 +27,7 @@ for (const family of ['sd1', 'sd2', 'sdxl', 'sdxl-refiner'] as const) {
     t.same(tokenizers.map(({ padToken }) => padToken), PAD_TOKENS[family])
     t.equal(checkpoint.zerosEmptyPrompt, family === 'sdxl', 'no negative prompt is zeros in the base alone, as published')
     for (const lowering of ['cpu'] as const) compileCheckpoint(checkpoint, lowering)
-    const parameters = checkpoint.weights.unet.used().reduce((sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1), 0)
+    const parameters = [...checkpoint.weights.unet.used().values()].reduce((sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1), 0)
     t.equal(parameters, UNET_PARAMETERS[family])
   })
 }

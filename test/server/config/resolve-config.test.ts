@@ -35,7 +35,7 @@ t.test('a flag wins over the environment, which wins over the file, which wins o
 
 t.test('every setting is reachable by its flag, its variable and its key', async t => {
   const texts: Readonly<Record<string, string>> = { string: 'x', integer: '700', number: '700', boolean: 'true', array: 'sixteen-characters', json: '{"perImage":700}' }
-  const special: Readonly<Record<string, string>> = { device: 'cpu', logLevel: 'debug', publicUrl: 'https://x', 'limits.maxWriterBytes': '99999', 'limits.maxFrameBytes': '2000', 'limits.maxUnauthenticatedFrameBytes': '2000', 'limits.maxImageBytes': '2000', 'limits.maxImageBytesPerAccount': '2000' }
+  const special: Readonly<Record<string, string>> = { device: 'cpu', precision: 'int8', logLevel: 'debug', publicUrl: 'https://x', 'limits.maxWriterBytes': '99999', 'limits.maxFrameBytes': '2000', 'limits.maxUnauthenticatedFrameBytes': '2000', 'limits.maxImageBytes': '2000', 'limits.maxImageBytesPerAccount': '2000' }
   const read = (config: unknown, key: string) => key.split('.').reduce<unknown>((node, part) => (node as Record<string, unknown>)[part], config)
   for (const option of configOptions) {
     const text = special[option.key] ?? texts[option.type] ?? ''

@@ -33,7 +33,7 @@ async function setUp(t: Test) {
     fork: () => forkWorker(new URL('../../../server/worker-main.js', import.meta.url)),
     policy: { firstDelayMs: 1, maxDelayMs: 1, maxFailedStarts: 2, steadyAfterMs: 60_000, stalledAfterMs: 600_000 },
     settings: (device, worker) => ({
-      worker, device, registry, warmUp: [model], threads: 1, weightsBudgetBytes: 2 ** 30, maxRows: 8, capacity: 8,
+      worker, device, precision: 'default', registry, warmUp: [model], threads: 1, weightsBudgetBytes: 2 ** 30, maxRows: 8, capacity: 8,
       imageFolder: folder, imageTtlSeconds: 3600, fetch: { maxBytes: 2 ** 20, timeoutMs: 1000, privateHosts: [] }, logLevel: 'silent',
     }),
     onRun: (_, report) => {

@@ -36,7 +36,7 @@ function setUp(t: Test, { warmUp = ['test:tiny@1'], stalledAfterMs = 60_000, for
     wake()
   })
   const settings = (device: WorkerSettings['device'], worker: string): WorkerSettings => ({
-    worker, device, registry: { models: [], broken: [] }, warmUp, threads: 1, weightsBudgetBytes: 1, maxRows: 2, capacity: 4, imageFolder: folder, imageTtlSeconds: 60, fetch: { maxBytes: 2 ** 20, timeoutMs: 1000, privateHosts: [] }, logLevel: 'silent',
+    worker, device, precision: 'default', registry: { models: [], broken: [] }, warmUp, threads: 1, weightsBudgetBytes: 1, maxRows: 2, capacity: 4, imageFolder: folder, imageTtlSeconds: 60, fetch: { maxBytes: 2 ** 20, timeoutMs: 1000, privateHosts: [] }, logLevel: 'silent',
   })
   const pool = new WorkerPool({
     devices, queue, settings, now,
