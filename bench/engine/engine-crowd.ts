@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { createEngine, probeDevices, resolveDevices } from '../../engine/index.ts'
-import type { Device, Engine, GenerationRequest, RunReport } from '../../engine/index.ts'
+import type { Device, Engine, EngineOptions, GenerationRequest } from '../../engine/index.ts'
 import { SkippedError } from '../bench-context.ts'
 import type { BenchModel } from './bench-model.ts'
 
@@ -14,10 +14,11 @@ export async function benchDevice(name: string): Promise<Device> {
   return devices[0] as Device
 }
 
-/** Opens an engine as a worker would; the runs it reports go to `onRun`. */
-export async function openBenchEngine({ registry }: BenchModel, device: Device, maxRows: number, onRun?: (report: RunReport) => void): Promise<Engine> {
-  const options = { registry, device, threads: availableParallelism(), weightsBudgetBytes: Number.MAX_SAFE_INTEGER, maxRows, maxCells: Number.MAX_SAFE_INTEGER }
-  return await createEngine(onRun ? { ...options, onRun } : options)
+/** Opens an engine as a worker would. */
+export async function openBenchEngine({ registry }: BenchModel, device: Device, maxRows: number, more: Pick<EngineOptions, 'onRun' | 'precision'> = {}): Promise<Engine> {
+  return await createEngine({
+    registry, device, threads: availableParallelism(), weightsBudgetBytes: Number.MAX_SAFE_INTEGER, maxRows, maxCells: Number.MAX_SAFE_INTEGER, ...more,
+  })
 }
 
 /** A request without pictures, which every layer of the engine takes. */

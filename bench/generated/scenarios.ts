@@ -131,7 +131,7 @@ export interface EngineOverhead {
 }
 
 /**
- * Rows a second through the engine's step loop by rows in a run and size of the picture, against a bare loop of the runtime's `run` on the same session with the same feeds.
+ * Rows a second through the engine's step loop by rows in a run and size of the picture, against a bare loop of the runtime's `run` on the same session with the same feeds, or against an engine at the default precision.
  */
 export interface EngineSteps {
   readonly kind: 'engineSteps'
@@ -170,6 +170,10 @@ export interface EngineSteps {
      */
     readonly rows: readonly number[]
   }[]
+  /**
+   * Setting of the engine that is measured; another one at the default precision is then the baseline.
+   */
+  readonly precision?: 'int8'
   /**
    * Steps of a round.
    */

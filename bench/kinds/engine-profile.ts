@@ -19,7 +19,7 @@ export async function measureEngineProfile(scenario: EngineProfile, context: Ben
   const model = await benchModel(scenario.model, context)
   const watch = await watchEngine()
   const runner = new CrowdRunner()
-  const engine = await openBenchEngine(model, device, rows, runner.onRun)
+  const engine = await openBenchEngine(model, device, rows, { onRun: runner.onRun })
   context.progress(0, steps + 2, 'one step of the engine')
   await runner.run(engine, crowdOf(rows, model.air, { width, height, totalSteps: 2 }), 1)
   const denoiser = watch.denoiser()

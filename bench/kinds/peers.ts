@@ -29,7 +29,7 @@ export async function measurePeers(scenario: Peers, context: BenchContext): Prom
   context.note(Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', '))
   const runner = new CrowdRunner()
   const maxRows = 2 * Math.max(...scenario.pictures)
-  const ours: Ours = { engine: await openBenchEngine(model, device, maxRows, runner.onRun), runner, air: model.air }
+  const ours: Ours = { engine: await openBenchEngine(model, device, maxRows, { onRun: runner.onRun }), runner, air: model.air }
   const wanted = scenario.engines.filter(name => engines.includes(name))
   for (const name of scenario.engines) if (!engines.includes(name)) context.note(`${name} was left out: ${missing[name] ?? 'it is not known there'}`)
   for (const [index, name] of wanted.entries()) {

@@ -12,7 +12,7 @@ import { createTokenLayers } from './token-layers.ts'
  * Makes the layers a network is drawn with, in a lowering.
  *
  * @param input any of the graph's inputs: its first dimension is the number of rows
- * @param precision what the network is content with on CUDA; the processor always computes in float32
+ * @param precision what the network is content with on CUDA; the processor computes in float32, but for layers in whole numbers
  */
 export type LayersFactory = (graph: GraphBuilder, input: Value, lowering: Lowering, precision: Precision) => Layers
 
