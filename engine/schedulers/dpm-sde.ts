@@ -60,7 +60,9 @@ export function createDpmSdeRun(config: NoiseScheduleConfig, totalSteps: number)
 function joinIncrements(first: Float32Array, second: Float32Array, firstLength: number, secondLength: number): Float32Array {
   const firstWeight = Math.sqrt(firstLength / (firstLength + secondLength))
   const secondWeight = Math.sqrt(secondLength / (firstLength + secondLength))
-  return first.map((value, i) => firstWeight * value + secondWeight * second[i])
+  const out = new Float32Array(first.length)
+  for (let i = 0; i < out.length; i++) out[i] = firstWeight * first[i] + secondWeight * second[i]
+  return out
 }
 
 /** Goes exponentially towards the picture, below the sigma aimed at, and adds noise up to it. */
@@ -71,5 +73,7 @@ function ancestralStep(sample: Float32Array, original: Float32Array, fresh: Floa
   const down = sqrt32(f32(toSquare - f32(up * up)))
   const sampleWeight = f32(down / from)
   const originalWeight = expm1f32(f32(log32(down) - log32(from)))
-  return sample.map((value, i) => f32(f32(sampleWeight * value) - f32(originalWeight * original[i])) + f32(fresh[i] * up))
+  const out = new Float32Array(sample.length)
+  for (let i = 0; i < out.length; i++) out[i] = f32(f32(sampleWeight * sample[i]) - f32(originalWeight * original[i])) + f32(fresh[i] * up)
+  return out
 }

@@ -33,12 +33,17 @@ export function createHeunRun(config: NoiseScheduleConfig, totalSteps: number): 
       if (firstHalf === undefined) {
         // 2. Euler's step to the next sigma.
         firstHalf = { sample, derivative }
-        return sample.map((value, i) => value + f32(derivative[i] * dt))
+        const next = new Float32Array(sample.length)
+        for (let i = 0; i < next.length; i++) next[i] = sample[i] + f32(derivative[i] * dt)
+        return next
       }
       // 3. The same step again with the mean of both derivatives.
       const start = firstHalf
       firstHalf = undefined
-      return derivative.map((value, i) => start.sample[i] + f32(f32(f32(start.derivative[i] + value) / 2) * dt))
+      for (let i = 0; i < derivative.length; i++) {
+        derivative[i] = start.sample[i] + f32(f32(f32(start.derivative[i] + derivative[i]) / 2) * dt)
+      }
+      return derivative
     },
   }
 }

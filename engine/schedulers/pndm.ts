@@ -53,10 +53,9 @@ export function createPndmRun(config: NoiseScheduleConfig, totalSteps: number, f
     const stage = evaluation % 4
     if (stage === 0) outputs.unshift(modelOutput.slice())
     const weight = stage === 0 || stage === 3 ? 1 / 6 : 1 / 3
-    const known = sum
-    sum = modelOutput.map((value, i) => (known?.[i] ?? 0) + f32(weight * value))
+    const mixed = (sum ??= new Float32Array(modelOutput.length))
+    for (let i = 0; i < mixed.length; i++) mixed[i] += f32(weight * modelOutput[i])
     if (stage < 3) return modelOutput
-    const mixed = sum
     sum = undefined
     return mixed
   }
@@ -128,8 +127,10 @@ function transfer(config: NoiseScheduleConfig, sample: Float32Array, output: Flo
   const divisor = f32(f32(alphaProd * sqrt32(nextBetaProd)) + sqrt32(f32(f32(alphaProd * betaProd) * nextAlphaProd)))
   const change = f32(nextAlphaProd - alphaProd)
   const isV = config.predictionType === 'vPrediction'
-  return sample.map((value, i) => {
-    const epsilon = isV ? f32(f32(alpha * output[i]) + f32(sigma * value)) : output[i]
-    return f32(sampleWeight * value) - f32(f32(change * epsilon) / divisor)
-  })
+  const out = new Float32Array(sample.length)
+  for (let i = 0; i < out.length; i++) {
+    const epsilon = isV ? f32(f32(alpha * output[i]) + f32(sigma * sample[i])) : output[i]
+    out[i] = f32(sampleWeight * sample[i]) - f32(f32(change * epsilon) / divisor)
+  }
+  return out
 }
