@@ -15,8 +15,9 @@ export type ReadyGeneration = Generation & { readonly pipeline: Pipeline }
  * ControlNet costs each row two fifths more. For the same reason rows leave its runs in steps where it has no say.
  */
 export function batchKeyOf(generation: ReadyGeneration): string {
-  const { controlNets = [], ipAdapters = [] } = steeredUnetOf(generation.parts, generation.state) ?? {}
-  return [sizeKeyOf(generation), ...[...controlNets, ...ipAdapters].map(({ air }) => air)].join(' ')
+  const steered = steeredUnetOf(generation.parts, generation.state)
+  if (steered === undefined) return sizeKeyOf(generation)
+  return [sizeKeyOf(generation), ...[...steered.controlNets, ...steered.ipAdapters].map(({ air }) => air)].join(' ')
 }
 
 function sizeKeyOf({ pipeline, request }: ReadyGeneration): string {
@@ -38,21 +39,6 @@ export function checkKeyOf({ parts }: ReadyGeneration): string {
 /** Rows a generation takes in a UNet run: guidance needs the prediction for the negative prompt too. */
 export function rowsOf({ request }: Generation): number {
   return hasGuidance(request) ? 2 : 1
-}
-
-/** Groups generations by what must be equal, in the order they came. */
-export function groupBy(
-  keyOf: (generation: ReadyGeneration) => string,
-  generations: Iterable<ReadyGeneration>,
-): Map<string, ReadyGeneration[]> {
-  const groups = new Map<string, ReadyGeneration[]>()
-  for (const generation of generations) {
-    const key = keyOf(generation)
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [generation])
-    else group.push(generation)
-  }
-  return groups
 }
 
 /**

@@ -24,6 +24,7 @@ export function pickRows(
   rankOf: (generation: ReadyGeneration) => readonly number[],
   first: Generation | undefined,
 ): RowPick {
+  if (allFit(candidates, maxRows)) return { generations: candidates, passedOver: undefined }
   const picked: ReadyGeneration[] = []
   let passedOver: ReadyGeneration | undefined
   let due: ReadyGeneration | undefined
@@ -41,6 +42,13 @@ export function pickRows(
     freeRows -= rows
   }
   return { generations: picked, passedOver }
+}
+
+/** Then nobody's turn matters, and rows keep their places from step to step. */
+function allFit(candidates: readonly ReadyGeneration[], maxRows: number): boolean {
+  let rows = 0
+  for (const generation of candidates) rows += Math.min(rowsOf(generation), maxRows)
+  return rows <= maxRows
 }
 
 /** All candidates in the order in which they may take rows. */

@@ -1,6 +1,6 @@
 import {
   batchKeyOf, cellsOf, checkCost, checkCostInCells, checkKeyOf, costLeft, decodeCost, decodeCostInRows, decodeKeyOf, encodeImageCost,
-  encodeImageCostInRows, groupBy, imageRowCap, rowsOf, stepCost, wholeCost, type ReadyGeneration,
+  encodeImageCostInRows, imageRowCap, rowsOf, stepCost, wholeCost, type ReadyGeneration,
 } from './batcher.ts'
 import { DeficitRoundRobin } from './deficit-round-robin.ts'
 import type { Generation } from './generation.ts'
@@ -37,12 +37,19 @@ export class StepScheduler {
 
   /** Plans one step over the generations inside; those whose model is not loaded yet are left out. */
   plan(generations: Iterable<Generation>): StepPlan {
-    const ready = [...generations].filter(isReady)
-    const denoised = ready.filter((generation) => generation.isDenoised)
-    const lanes = lanesOf(ready.filter((generation) => !generation.isDenoised))
+    const ready: ReadyGeneration[] = []
+    const undenoised: ReadyGeneration[] = []
+    const undecoded: ReadyGeneration[] = []
+    const unchecked: ReadyGeneration[] = []
+    for (const generation of generations) {
+      if (!isReady(generation)) continue
+      ready.push(generation)
+      if (!generation.isDenoised) undenoised.push(generation)
+      else if (generation.uncheckedImage === undefined) undecoded.push(generation)
+      else unchecked.push(generation)
+    }
+    const lanes = lanesOf(undenoised)
     this.#retain(ready, lanes)
-    const unchecked = denoised.filter((generation) => generation.uncheckedImage !== undefined)
-    const undecoded = denoised.filter((generation) => generation.uncheckedImage === undefined)
     const plan = this.#choose(unchecked, undecoded, lanes)
     if (plan.type === 'denoise' || plan.type === 'idle') this.#sinceDenoise.clear()
     else this.#sinceDenoise.add(plan.type)
@@ -102,7 +109,9 @@ export class StepScheduler {
       total += cost
       if (generation === this.#passedOver.get(key)) this.#passedOver.delete(key)
     }
-    this.#lanes.charge({ key, weight: laneWeights(lanes).get(key) ?? 1 }, total)
+    // Alone, a lane has nobody to share with.
+    const weight = lanes.size === 1 ? 1 : (laneWeights(lanes).get(key) ?? 1)
+    this.#lanes.charge({ key, weight }, total)
     return { type: 'denoise', batchKey: key, generations, maxRows: this.#denoiseCap(key, generations) }
   }
 
@@ -150,9 +159,16 @@ function isReady(generation: Generation): generation is ReadyGeneration {
   return generation.pipeline !== undefined && !generation.isFinished
 }
 
+/** Groups generations by what must be equal, in the order they came. */
 function lanesOf(generations: readonly ReadyGeneration[], keyOf = batchKeyOf): ReadonlyMap<string, Lane> {
-  const groups = groupBy(keyOf, generations)
-  return new Map([...groups].map(([key, members]) => [key, { key, generations: members }]))
+  const lanes = new Map<string, { readonly key: string; readonly generations: ReadyGeneration[] }>()
+  for (const generation of generations) {
+    const key = keyOf(generation)
+    const lane = lanes.get(key)
+    if (lane === undefined) lanes.set(key, { key, generations: [generation] })
+    else lane.generations.push(generation)
+  }
+  return lanes
 }
 
 /** Each owner brings one share, divided between the batch keys where it has work. */
