@@ -32,7 +32,7 @@ export async function measureEngineSteps(scenario: EngineSteps, context: BenchCo
   for (const [index, { width, height, rows }] of cases.entries()) {
     const name = `${width}x${height}, ${rows} ${rows === 1 ? 'row' : 'rows'}`
     context.progress(index, cases.length, name)
-    const crowd = () => crowdOf(rows, model.air, { width, height, totalSteps: steps + 1 })
+    const crowd = () => crowdOf(rows, model.air, { width, height, totalSteps: steps + 2 })
     /** The engine's own ms of each step, those inside the runtime left out. */
     const own: number[] = []
     const runEngine = async () => {
@@ -60,12 +60,15 @@ interface Opened {
   readonly runner: CrowdRunner
 }
 
-/** Ms of so many steps, and of those the engine's own. */
+/**
+ * Ms of so many steps, and of those the engine's own. A step ends where the network's next run begins; what the end of a crowd
+ * takes, with everybody's cancellation, belongs to none.
+ */
 async function runSteps({ engine, runner }: Opened, crowd: readonly TextRequest[], rows: number, steps: number): Promise<{ readonly totalMs: number; readonly ownMs: number }> {
-  const { runs, endMs } = await runner.run(engine, crowd, steps)
+  const { runs } = await runner.run(engine, crowd, steps + 1)
   if (runs.some(run => run.stage !== 'denoise' || run.rows !== rows)) throw new Error('The rows did not share their runs')
-  const totalMs = endMs - (runs[0]?.startMs ?? NaN)
-  return { totalMs, ownMs: totalMs - runs.reduce((sum, { durationMs }) => sum + durationMs, 0) }
+  const totalMs = (runs[steps]?.startMs ?? NaN) - (runs[0]?.startMs ?? NaN)
+  return { totalMs, ownMs: totalMs - runs.slice(0, steps).reduce((sum, { durationMs }) => sum + durationMs, 0) }
 }
 
 async function bareLoopMs(watch: EngineWatch, steps: number): Promise<number> {
