@@ -1,6 +1,6 @@
 import type { LoraInputs, NetworkLora } from '../models/loaded-model.ts'
 import type { Tensor } from '../tensor.ts'
-import type { NetworkLoraUse } from './lora-uses.ts'
+import type { NetworkLoraUse } from './network-lora-use.ts'
 
 /** A layer's weights of all LoRAs of a run, and how their ranks lie in it. */
 interface Stack {
@@ -22,6 +22,8 @@ export class LoraFeeds {
   /** Those of the latest run; the next one mostly has the same. */
   #loras: readonly NetworkLora[] = []
   #stacks: readonly Stack[] | undefined
+  #rows: readonly (readonly NetworkLoraUse[])[] | undefined
+  #feeds: Readonly<Record<string, Tensor>> = {}
 
   /** @param roundRank to a rank that the device is run with */
   constructor(inputs: readonly LoraInputs[], roundRank: (rank: number) => number) {
@@ -29,9 +31,18 @@ export class LoraFeeds {
     this.#roundRank = roundRank
   }
 
-  /** The feeds of a run whose rows take these LoRAs. */
+  /** The feeds of a run whose rows take these LoRAs; the same object as long as the rows' lists are the same ones. */
   fill(rows: readonly (readonly NetworkLoraUse[])[]): Readonly<Record<string, Tensor>> {
-    if (this.#inputs.length === 0) return {}
+    if (this.#inputs.length === 0) return this.#feeds
+    const isKept = rows.length === this.#rows?.length && rows.every((uses, row) => uses === this.#rows?.[row])
+    if (!isKept) {
+      this.#feeds = this.#feedsOf(rows)
+      this.#rows = rows
+    }
+    return this.#feeds
+  }
+
+  #feedsOf(rows: readonly (readonly NetworkLoraUse[])[]): Readonly<Record<string, Tensor>> {
     const stacks = this.#stacksOf(distinct(rows))
     const scales = new Map<string, Tensor>()
     const feeds: Record<string, Tensor> = {}

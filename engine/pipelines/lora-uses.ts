@@ -1,12 +1,6 @@
 import type { LoadedLora, NetworkLora } from '../models/loaded-model.ts'
+import type { NetworkLoraUse } from './network-lora-use.ts'
 import type { LoraPart } from './pipeline.ts'
-
-/** What a row of a network takes of a LoRA. */
-export interface NetworkLoraUse {
-  readonly air: string
-  readonly lora: NetworkLora
-  readonly weight: number
-}
 
 /** What of a request's LoRAs changes the UNet's output. */
 export function unetLoras(loras: readonly LoraPart[] = []): readonly NetworkLoraUse[] {

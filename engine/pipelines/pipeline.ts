@@ -3,6 +3,7 @@ import type {
   LoadedImageEncoder, LoadedImagePrompt, LoadedLora, LoadedModel, LoadedSafetyChecker, LoadedSteeredUnet, LoadedVae, TextEmbedding,
 } from '../models/loaded-model.ts'
 import type { NoiseScheduleConfig, NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
+import type { NetworkLoraUse } from './network-lora-use.ts'
 
 /** What a request uses beside its checkpoint, loaded. */
 export interface RequestParts {
@@ -112,6 +113,8 @@ export interface KnownLatents {
 /** Everything one generation owns while it is denoised; nothing of it is shared with its neighbours in a batch. */
 export interface DenoiseState extends PreparedRequest {
   readonly conditioning: Conditioning
+  /** What it takes of LoRAs in the UNet. */
+  readonly loras: readonly NetworkLoraUse[]
   /** One for each ControlNet of the steered UNet, in its order; none without one. */
   readonly controls: readonly ControlNetUse<RgbImage>[]
   readonly run: NoiseSchedulerRun

@@ -10,7 +10,7 @@ import { activeEmbeddings } from './active-embeddings.ts'
 import type { ActiveEmbeddings } from './active-embeddings.ts'
 import { hasGuidance } from './has-guidance.ts'
 import { textLoras } from './lora-uses.ts'
-import type { NetworkLoraUse } from './lora-uses.ts'
+import type { NetworkLoraUse } from './network-lora-use.ts'
 import type { PreparedRequest } from './pipeline.ts'
 
 /** A prompt's plan for each text encoder, all of the same number of blocks, and how they are encoded. */

@@ -1,5 +1,5 @@
 import type { NetworkLora } from '../models/loaded-model.ts'
-import type { NetworkLoraUse } from './lora-uses.ts'
+import type { NetworkLoraUse } from './network-lora-use.ts'
 
 /**
  * Most ranks of LoRAs in one run. Every row pays for the ranks of its neighbours, so that beyond this a second run is cheaper
@@ -37,6 +37,7 @@ function fits({ loras, ranks }: Group, uses: readonly NetworkLoraUse[]): boolean
 }
 
 function ranksAddedTo(present: ReadonlySet<NetworkLora>, uses: readonly NetworkLoraUse[]): number {
+  if (uses.length === 0) return 0
   const added = new Set(uses.map(({ lora }) => lora))
   return [...added].reduce((sum, lora) => (present.has(lora) ? sum : sum + lora.rank), 0)
 }

@@ -5,14 +5,12 @@ import type { PromptTokenizer } from '../prompts/prompt-tokenizer.ts'
 import type { NoiseSchedulerRun, NoiseSource } from '../schedulers/noise-scheduler.ts'
 import { checkContent } from './check-content.ts'
 import { checkVae } from './check-vae.ts'
-import { ControlNetFeeds } from './control-net-feeds.ts'
 import type { EmbedsCache } from './embeds-cache.ts'
 import { firstLatents, keepKnown } from './first-latents.ts'
 import { FloatPool } from './float-pool.ts'
 import { guide } from './guide.ts'
 import { ImageEncoder } from './image-encoder.ts'
 import { ImagePromptEncoder } from './image-prompt-encoder.ts'
-import { ImagePromptFeeds } from './image-prompt-feeds.ts'
 import { isFiniteArray } from './is-finite-array.ts'
 import { unetLoras } from './lora-uses.ts'
 import type { NetworkRunner } from './network-runner.ts'
@@ -44,10 +42,8 @@ export class StableDiffusionPipeline implements Pipeline {
   readonly #options: StableDiffusionOptions
   readonly #promptEncoder: PromptEncoder
   readonly #imagePromptEncoder: ImagePromptEncoder
-  readonly #imagePromptFeeds = new ImagePromptFeeds()
   readonly #imageEncoder: ImageEncoder
   readonly #unetBatch: UnetBatch
-  readonly #controlFeeds = new ControlNetFeeds()
   readonly #latents = new FloatPool()
 
   constructor(options: StableDiffusionOptions) {
@@ -90,8 +86,8 @@ export class StableDiffusionPipeline implements Pipeline {
     const { refiner } = request
     const refined = refiner === undefined ? 0 : createNoiseSchedulerRun(request, model, refiner.startStep - 1).timesteps.length
     const { noiseSchedule } = model
-    const controls = controlsOf(request, parts)
-    return { request, parts, conditioning, controls, run, noiseSchedule, noise, ...first, evaluation: 0, end: run.timesteps.length - refined }
+    const [loras, controls] = [unetLoras(parts.loras), controlsOf(request, parts)]
+    return { request, parts, conditioning, loras, controls, run, noiseSchedule, noise, ...first, evaluation: 0, end: run.timesteps.length - refined }
   }
 
   /**
@@ -108,7 +104,7 @@ export class StableDiffusionPipeline implements Pipeline {
     if (model.takesMask) throw new EngineError('invalidParameter', `refiner: ${model.spec.air} is for inpainting`, { parameter: 'refiner' })
     const noiseSchedule = { ...state.noiseSchedule, predictionType: model.noiseSchedule.predictionType }
     const run = createNoiseSchedulerRun(request, { noiseSchedule }, (request.refiner as RefinerUse).startStep - 1)
-    return { ...state, parts, conditioning, controls: [], run, noiseSchedule, evaluation: 0, end: run.timesteps.length }
+    return { ...state, parts, conditioning, loras: unetLoras(parts.loras), controls: [], run, noiseSchedule, evaluation: 0, end: run.timesteps.length }
   }
 
   /** 3. Denoise: one evaluation of the UNet over all rows, guidance and the noise scheduler's step for each generation. */
@@ -152,14 +148,10 @@ export class StableDiffusionPipeline implements Pipeline {
     const { width, height } = this.latentSize(state.request)
     const size = model.latentChannels * height * width
     const modelOutputs: Float32Array[] = []
-    for (const indices of groupRows(rows.map(({ state }) => unetLoras(state.parts.loras)), maxRows)) {
+    for (const indices of groupRows(rows.map(({ state }) => state.loras), maxRows)) {
       const part = indices.map((index) => rows[index] as UnetRow)
       const generations = [...new Set(part.map((row) => row.state.request.id))]
-      const feeds = {
-        ...this.#unetBatch.fill(part, height, width),
-        ...(steered && this.#controlFeeds.fill(part, steered.controlNets)),
-        ...(steered && this.#imagePromptFeeds.fill(part, steered.ipAdapters)),
-      }
+      const feeds = this.#unetBatch.fill(part, height, width, steered)
       const outputs = await runNetwork(steered?.unet ?? model.unet, feeds, { stage: 'denoise', rows: part.length, generations })
       const data = outputData(outputs, 'out_sample', 'float32', part.length * size)
       indices.forEach((index, row) => (modelOutputs[index] = data.subarray(row * size, (row + 1) * size)))

@@ -1,9 +1,13 @@
 import type { LoadedModel } from '../models/loaded-model.ts'
 import type { Tensor } from '../tensor.ts'
-import { FloatPool } from './float-pool.ts'
+import { ControlNetFeeds } from './control-net-feeds.ts'
+import { ImagePromptFeeds } from './image-prompt-feeds.ts'
+import { KeptFeeds } from './kept-feeds.ts'
 import { LoraFeeds } from './lora-feeds.ts'
-import { unetLoras } from './lora-uses.ts'
-import type { AddedConditions, DenoiseState, PromptEmbeds } from './pipeline.ts'
+import type { DenoiseState, PromptEmbeds, SteeredUnet } from './pipeline.ts'
+import { RowInput } from './row-input.ts'
+
+type Feeds = Readonly<Record<string, Tensor>>
 
 /** One row of a UNet run: a generation's latents under one of its two prompts. */
 export interface UnetRow {
@@ -23,12 +27,15 @@ export class UnetBatch {
   readonly #channels: number
   readonly #takesMask: boolean
   readonly #loraFeeds: LoraFeeds
-  readonly #sample = new FloatPool()
-  readonly #timestep = new FloatPool()
-  readonly #context = new FloatPool()
-  readonly #bias = new FloatPool()
-  readonly #textEmbeds = new FloatPool()
-  readonly #timeIds = new FloatPool()
+  readonly #controlFeeds = new ControlNetFeeds()
+  readonly #imagePromptFeeds = new ImagePromptFeeds()
+  readonly #feeds = new KeptFeeds()
+  readonly #sample = new RowInput('float32')
+  readonly #timestep = new RowInput('float32')
+  readonly #context = new RowInput('float32')
+  readonly #bias = new RowInput('float32')
+  readonly #textEmbeds = new RowInput('float32')
+  readonly #timeIds = new RowInput('float32')
 
   /** @param roundRank see `LoraFeeds` */
   constructor(model: Pick<LoadedModel, 'contextSize' | 'latentChannels' | 'takesMask' | 'loraInputs'>, roundRank: (rank: number) => number) {
@@ -38,55 +45,52 @@ export class UnetBatch {
     this.#loraFeeds = new LoraFeeds(model.loraInputs, roundRank)
   }
 
-  /** The rows as the UNet's feeds; valid until the next call. */
-  fill(rows: readonly UnetRow[], height: number, width: number): Readonly<Record<string, Tensor>> {
+  /** The rows as feeds of the UNet, or of a steered one in its place; valid until the next call. */
+  fill(rows: readonly UnetRow[], height: number, width: number, steered?: SteeredUnet): Feeds {
+    const embeds = rows.map((row) => row.embeds)
+    const parts = [this.#sampleFeeds(rows, height, width), this.#promptFeeds(embeds), this.#loraFeeds.fill(rows.map(({ state }) => state.loras))]
+    if (steered === undefined) return this.#feeds.join(parts)
+    return this.#feeds.join([...parts, this.#controlFeeds.fill(rows, steered.controlNets), this.#imagePromptFeeds.fill(rows, steered.ipAdapters)])
+  }
+
+  #sampleFeeds(rows: readonly UnetRow[], height: number, width: number): Feeds {
     const count = rows.length
-    const tokens = rows.reduce((most, row) => Math.max(most, row.embeds.tokens), 0)
-    const sampleSize = this.#channels * height * width
-    const sample = this.#sample.take(count * sampleSize)
-    const timestep = this.#timestep.take(count)
-    const context = this.#context.take(count * tokens * this.#contextSize)
-    const bias = this.#bias.take(count * tokens)
-    rows.forEach(({ state, embeds }, row) => {
-      const { run, evaluation, latents, maskInput } = state
-      run.scaleModelInput(latents, evaluation, sample.subarray(row * sampleSize, row * sampleSize + latents.length))
+    const sample = this.#sample.take([count, this.#channels, height, width])
+    const timestep = this.#timestep.take([count])
+    rows.forEach(({ state: { run, evaluation, latents, maskInput } }, row) => {
+      const values = this.#sample.row(row)
+      run.scaleModelInput(latents, evaluation, values)
       // A refiner that takes over from an inpainting network knows of no masks.
-      if (this.#takesMask && maskInput !== undefined) sample.set(maskInput, row * sampleSize + latents.length)
-      timestep[row] = run.timesteps[evaluation] as number
-      this.#fillContext(embeds, context.subarray(row * tokens * this.#contextSize, (row + 1) * tokens * this.#contextSize))
-      bias.fill(0, row * tokens, row * tokens + embeds.tokens).fill(maskedBias, row * tokens + embeds.tokens, (row + 1) * tokens)
+      if (this.#takesMask && maskInput !== undefined) values.set(maskInput, latents.length)
+      timestep.data[row] = run.timesteps[evaluation] as number
     })
-    return {
-      sample: { dtype: 'float32', dims: [count, this.#channels, height, width], data: sample },
-      timestep: { dtype: 'float32', dims: [count], data: timestep },
-      encoder_hidden_states: { dtype: 'float32', dims: [count, tokens, this.#contextSize], data: context },
-      encoder_attention_bias: { dtype: 'float32', dims: [count, 1, 1, tokens], data: bias },
-      ...this.#addedFeeds(rows),
-      ...this.#loraFeeds.fill(rows.map(({ state }) => unetLoras(state.parts.loras))),
-    }
+    return { sample, timestep }
   }
 
-  /** The inputs only some networks have. */
-  #addedFeeds(rows: readonly UnetRow[]): Readonly<Record<string, Tensor>> {
-    const [first] = rows as [UnetRow]
-    if (first.embeds.added === undefined) return {}
-    const { textEmbeds, timeIds } = first.embeds.added
-    const texts = this.#textEmbeds.take(rows.length * textEmbeds.length)
-    const ids = this.#timeIds.take(rows.length * timeIds.length)
-    rows.forEach(({ embeds }, row) => {
-      const added = embeds.added as AddedConditions
-      texts.set(added.textEmbeds, row * textEmbeds.length)
-      ids.set(added.timeIds, row * timeIds.length)
-    })
+  #promptFeeds(embeds: readonly PromptEmbeds[]): Feeds {
+    const count = embeds.length
+    const tokens = embeds.reduce((most, each) => Math.max(most, each.tokens), 0)
+    const feeds = {
+      encoder_hidden_states: this.#context.keep([count, tokens, this.#contextSize], embeds, writeContext),
+      encoder_attention_bias: this.#bias.keep([count, 1, 1, tokens], embeds, writeBias),
+    }
+    const added = embeds[0]?.added
+    if (added === undefined) return feeds
+    // The inputs only some networks have; rows of one network have them all.
     return {
-      text_embeds: { dtype: 'float32', dims: [rows.length, textEmbeds.length], data: texts },
-      time_ids: { dtype: 'float32', dims: [rows.length, timeIds.length], data: ids },
+      ...feeds,
+      text_embeds: this.#textEmbeds.keep([count, added.textEmbeds.length], embeds, (each, row) => row.set(each.added?.textEmbeds ?? [])),
+      time_ids: this.#timeIds.keep([count, added.timeIds.length], embeds, (each, row) => row.set(each.added?.timeIds ?? [])),
     }
   }
+}
 
-  /** The prompt's states, then zeros: a masked token adds 0 times its value, which must be finite. */
-  #fillContext(embeds: PromptEmbeds, out: Float32Array): void {
-    out.set(embeds.data)
-    out.fill(0, embeds.data.length)
-  }
+/** The prompt's states, then zeros: a masked token adds 0 times its value, which must be finite. */
+function writeContext({ data }: PromptEmbeds, row: Float32Array): void {
+  row.set(data)
+  row.fill(0, data.length)
+}
+
+function writeBias({ tokens }: PromptEmbeds, row: Float32Array): void {
+  row.fill(0, 0, tokens).fill(maskedBias, tokens)
 }

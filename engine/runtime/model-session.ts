@@ -8,7 +8,8 @@ export interface ModelSession {
   readonly outputs: readonly TensorSpec[]
   /**
    * Runs the graph once; blocks the calling thread for as long as it takes.
-   * Feeds are read before it settles and may be filled again then; outputs are the caller's to keep and to overwrite.
+   * Feeds are read before it settles and their arrays may be filled again then; a run that is given the same object as the one
+   * before it does not check it again. Outputs are the caller's to keep and to overwrite.
    * Throws a RuntimeError that names the input when a feed is missing, unknown, or of the wrong type or dims.
    */
   run(feeds: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>>

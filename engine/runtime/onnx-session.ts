@@ -5,6 +5,8 @@ import { checkFeeds } from './check-feeds.ts'
 import type { ModelSession } from './model-session.ts'
 import { RuntimeError } from './runtime-error.ts'
 
+type Feeds = Readonly<Record<string, Tensor>>
+
 export interface OnnxSessionOptions {
   readonly name: string
   readonly inputs: readonly TensorSpec[]
@@ -23,6 +25,9 @@ export class OnnxSession implements ModelSession {
   readonly #options: OnnxSessionOptions
   #afterFirstRun: (() => Promise<void>) | undefined
   #isReleased = false
+  /** Those of the latest run, and what the runtime was given for them. */
+  #feeds: Feeds | undefined
+  #tensors: Readonly<Record<string, OnnxTensor>> = {}
 
   constructor(options: OnnxSessionOptions) {
     this.#options = options
@@ -32,28 +37,39 @@ export class OnnxSession implements ModelSession {
     this.#afterFirstRun = options.afterFirstRun
   }
 
-  async run(feeds: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>> {
+  async run(feeds: Feeds): Promise<Readonly<Record<string, Tensor>>> {
     if (this.#isReleased) throw new RuntimeError(`${this.name} was released`)
-    checkFeeds(this.name, this.inputs, feeds)
-    const results = await this.#run(feeds)
+    const results = await this.#run(this.#tensorsOf(feeds))
     const after = this.#afterFirstRun
-    this.#afterFirstRun = undefined
-    await after?.()
+    if (after) {
+      this.#afterFirstRun = undefined
+      await after()
+    }
     return Object.fromEntries(this.outputs.map(output => [output.name, this.#output(output, results[output.name])]))
   }
 
   async release(): Promise<void> {
     if (this.#isReleased) return
     this.#isReleased = true
+    this.#feeds = undefined
+    this.#tensors = {}
     await this.#options.session.release()
   }
 
-  async #run(feeds: Readonly<Record<string, Tensor>>): Promise<InferenceSession.ReturnType> {
-    const { session, Tensor: Constructor } = this.#options
-    const entries = Object.entries(feeds).map(([name, { dtype, data, dims }]) => [name, new Constructor(dtype, data, dims)])
-    const tensors = Object.fromEntries(entries) as Record<string, OnnxTensor>
+  /** Feeds that are the same object as in the run before were checked then; only the values in their arrays may differ. */
+  #tensorsOf(feeds: Feeds): Readonly<Record<string, OnnxTensor>> {
+    if (feeds !== this.#feeds) {
+      checkFeeds(this.name, this.inputs, feeds)
+      const { Tensor: Constructor } = this.#options
+      this.#tensors = Object.fromEntries(Object.entries(feeds).map(([name, { dtype, data, dims }]) => [name, new Constructor(dtype, data, dims)]))
+      this.#feeds = feeds
+    }
+    return this.#tensors
+  }
+
+  async #run(tensors: Readonly<Record<string, OnnxTensor>>): Promise<InferenceSession.ReturnType> {
     try {
-      return await session.run(tensors)
+      return await this.#options.session.run(tensors)
     } catch (cause) {
       throw new RuntimeError(`${this.name} failed to run: ${(cause as Error).message}`, { cause })
     }

@@ -36,7 +36,7 @@ export function ready(id: string, fields: Partial<DecodedRequest> = {}, costPerU
 function stateOf(request: DecodedRequest): DenoiseState {
   const embeds = { tokens: 0, data: new Float32Array() }
   return {
-    request, parts: {}, conditioning: { promptEmbeds: embeds }, controls: [], run: fakeNoiseSchedulerRun(request), noise: fakeNoiseSource(0),
+    request, parts: {}, conditioning: { promptEmbeds: embeds }, loras: [], controls: [], run: fakeNoiseSchedulerRun(request), noise: fakeNoiseSource(0),
     noiseSchedule: fakeNoiseSchedule, latents: new Float32Array(), evaluation: 0, end: request.totalSteps,
   }
 }

@@ -2,7 +2,7 @@ import t from 'tap'
 import type { LoraInputs, NetworkLora } from '../../../engine/models/loaded-model.ts'
 import { LoraFeeds } from '../../../engine/pipelines/lora-feeds.ts'
 import { textLoras, unetLoras } from '../../../engine/pipelines/lora-uses.ts'
-import type { NetworkLoraUse } from '../../../engine/pipelines/lora-uses.ts'
+import type { NetworkLoraUse } from '../../../engine/pipelines/network-lora-use.ts'
 import { groupRows } from '../../../engine/pipelines/row-groups.ts'
 import { rankRounding } from '../../../engine/runtime/rank-buckets.ts'
 

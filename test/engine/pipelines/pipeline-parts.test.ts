@@ -43,7 +43,7 @@ function state(timestep: number, latents: Float32Array): DenoiseState {
     step: () => latents,
   }
   const conditioning = { promptEmbeds: { tokens: 0, data: new Float32Array() } }
-  return { request: request('r'), parts: {}, conditioning, controls: [], run, noiseSchedule: fakeNoiseSchedule, noise: fakeNoiseSource(1), latents, evaluation: 1, end: 2 }
+  return { request: request('r'), parts: {}, conditioning, loras: [], controls: [], run, noiseSchedule: fakeNoiseSchedule, noise: fakeNoiseSource(1), latents, evaluation: 1, end: 2 }
 }
 
 await t.test('rows carry their own timestep and tokens; missing tokens are masked, whatever the buffers held before', (t) => {

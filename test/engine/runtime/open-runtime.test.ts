@@ -59,6 +59,21 @@ t.test('the processor computes the graph', async t => {
   await session.release()
 })
 
+t.test('feeds that are the same object as before are taken with the values that their arrays hold now', async t => {
+  const runtime = await openRuntime({ type: 'cpu' }, { threads: 1 })
+  const session = await runtime.open(sumGraph())
+  const feeds = { a: float([1, 2], 1, 2), b: float([1, 1], 10) }
+  t.same((await session.run(feeds)).y?.data, Float32Array.of(11, 12))
+  feeds.a.data.set([3, 4] as never)
+  t.same((await session.run(feeds)).y?.data, Float32Array.of(13, 14))
+  t.same((await session.run(GOOD)).y, float([2, 2], 2, 3, 9, 10))
+  t.same((await session.run(feeds)).y?.data, Float32Array.of(13, 14))
+  await t.rejects(session.run({ ...feeds, b: GOOD.b }), { name: 'RuntimeError' }, 'another object is looked at')
+  t.same((await session.run(feeds)).y?.data, Float32Array.of(13, 14))
+  await session.release()
+  await t.rejects(session.run(feeds), { name: 'RuntimeError', message: 'sum was released' })
+})
+
 t.test('a graph that cannot be opened says which and where', async t => {
   const runtime = await openRuntime({ type: 'cpu' }, { threads: 1 })
   const broken = { ...sumGraph(), encode: () => Uint8Array.of(1, 2, 3) }
