@@ -8,6 +8,9 @@ const wrongKeysPerSecond = 1
 /** A request that has not arrived whole by then is refused. */
 const requestMs = 30_000
 
+/** Pictures inside the answers of requests that one account may have under way: forty of 1024x1024 as PNG. */
+const maxInlineBytes = 64 * 2 ** 20
+
 /** How long a replay waits for further results of a task that its client may have seen in part. */
 const replayHoldMs = 250
 
@@ -37,5 +40,6 @@ export function gatewayLimits({ sessions, limits }: Pick<Config, 'sessions' | 'l
     wrongKeyBurst,
     wrongKeysPerSecond,
     requestMs,
+    maxInlineBytes,
   }
 }

@@ -57,6 +57,7 @@ export const errorRegistry = {
   invalidVaeLength: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   invalidWidth: {"message":"{parameter} must be {expected}, got {value}.","status":400,"isRetryable":false},
   maxRequestSizeExceeded: {"message":"The request body may have {expected}.","status":413,"isRetryable":false},
+  maxResponseSizeExceeded: {"message":"The pictures inside one answer may have {expected}; ask for those of fewer tasks at once.","status":413,"isRetryable":false},
   maxTaskCostExceeded: {"message":"width x height x steps x numberResults may be {expected}, got {value}.","status":400,"isRetryable":false},
   maxTasksExceeded: {"message":"A message may hold {expected} tasks.","status":400,"isRetryable":false},
   missingApiKey: {"message":"Authenticate first: send a task of type authentication with an apiKey, or an Authorization header with a Bearer key.","status":401,"isRetryable":false},

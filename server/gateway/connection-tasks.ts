@@ -93,7 +93,7 @@ export class ConnectionTasks {
     const { client, desk } = this.#options
     await client.writable()
     if (!client.session) return
-    const answer = await desk.poll(task, account)
+    const answer = await (await desk.poll(task, account)).build()
     if (client.session) client.write(answer.type === 'data' ? encodeData(answer.items) : encodeErrors([answer.error]))
   }
 }

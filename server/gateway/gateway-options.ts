@@ -32,6 +32,8 @@ export interface ConnectionLimits {
 export interface GatewayLimits extends ConnectionLimits, HubLimits {
   /** Largest frame, and largest body of a request. */
   readonly maxFrameBytes: number
+  /** Most bytes of pictures inside the answers of requests that are on their way to one account; one task's may have more. */
+  readonly maxInlineBytes: number
   /** Bytes read from a socket before it has authenticated. */
   readonly maxUnauthenticatedBytes: number
   readonly maxConnections: number

@@ -9,6 +9,7 @@ import { createFrameEncoder } from '../tasks/encode-outbox-frame.ts'
 import { Slots } from '../slots.ts'
 import { createImageUuids } from '../tasks/image-uuid.ts'
 import { TaskDesk } from '../tasks/task-desk.ts'
+import { AnswerRoom } from './answer-room.ts'
 import { FailureLimiter } from './failure-limiter.ts'
 import type { GatewayOptions } from './gateway-options.ts'
 import { createHttpHandler } from './http-routes.ts'
@@ -79,6 +80,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     rest: {
       ...options, desk, wrongKeys, makeUuid,
       maxBodyBytes: limits.maxFrameBytes, maxStrangersBytes: limits.maxUnauthenticatedBytes, maxTasksPerFrame: limits.maxTasksPerFrame,
+      maxInlineBytes: limits.maxInlineBytes, room: new AnswerRoom(limits.maxInlineBytes),
     },
   }))
   server.on('upgrade', (request, socket, head) => sockets.upgrade(request, socket, head))

@@ -5,7 +5,10 @@ import type { Authenticator, Principal } from '../access/principal.ts'
 import type { PollAnswer } from '../tasks/get-response.ts'
 import type { UploadAnswer } from '../tasks/image-upload.ts'
 import { refuseRepeats } from '../tasks/refuse-repeats.ts'
+import { readyAnswer } from '../tasks/pending-answer.ts'
+import type { PendingAnswer } from '../tasks/pending-answer.ts'
 import type { TaskDesk } from '../tasks/task-desk.ts'
+import type { AnswerRoom } from './answer-room.ts'
 import type { FailureLimiter } from './failure-limiter.ts'
 import { BodyEncodingError, BodyTooLargeError, readBody, StrangersBodyError } from './read-body.ts'
 
@@ -18,6 +21,10 @@ export interface RestOptions {
   /** Of a body whose sender is not known by the header; more is read when a good key stands in front of it. */
   readonly maxStrangersBytes: number
   readonly maxTasksPerFrame: number
+  /** Most bytes of pictures inside one answer of more than one task. */
+  readonly maxInlineBytes: number
+  /** Where answers with pictures inside wait for each other. */
+  readonly room: AnswerRoom
   readonly strictParameters: boolean
   readonly makeUuid: () => string
 }
@@ -43,7 +50,27 @@ export async function serveTasks(request: IncomingMessage, response: ServerRespo
   }
   const hungUp = new AbortController()
   response.on('close', () => hungUp.abort(new Error('The client hung up')))
-  send(response, await Promise.all(work.map(element => answer(element, principal, baseUrl, options.desk, hungUp.signal))))
+  const ended = await Promise.all(work.map(element => answer(element, principal, baseUrl, options.desk, hungUp.signal)))
+  const answers = refuseExcess(work, ended, options.maxInlineBytes)
+  const leave = await options.room.enter(principal.account, answers.reduce((sum, { inlineBytes }) => sum + inlineBytes, 0), hungUp.signal).catch(() => undefined)
+  if (!leave) return // the client hung up while it waited
+  // The answer is in memory until the client has taken it.
+  if (response.closed) leave()
+  else response.once('close', leave)
+  send(response, await Promise.all(answers.map(({ build }) => build())))
+}
+
+/** The tasks whose pictures are too large together with those before them get an error; one alone may have pictures of any size. */
+function refuseExcess(work: readonly ParsedElement[], answers: readonly PendingAnswer<Answer>[], maxBytes: number): readonly PendingAnswer<Answer>[] {
+  let used = 0
+  return answers.map((answer, index) => {
+    if (used > 0 && used + answer.inlineBytes > maxBytes) {
+      const expected = `at most ${maxBytes} bytes`
+      return readyAnswer({ items: [], error: createError('maxResponseSizeExceeded', { ...nameOf(work[index]), expected, max: maxBytes }) })
+    }
+    used += answer.inlineBytes
+    return answer
+  })
 }
 
 async function readElements(request: IncomingMessage, options: RestOptions): Promise<readonly ParsedElement[]> {
@@ -109,20 +136,22 @@ function nameOf(element: ParsedElement | undefined): { readonly taskType?: strin
   return { taskType: element.task.taskType, taskUUID: element.task.request.taskUUID }
 }
 
-async function answer(element: ParsedElement, { account }: Principal, baseUrl: string, desk: TaskDesk, hungUp: AbortSignal): Promise<Answer> {
-  if (element.type === 'error') return { items: [], error: element.error }
+async function answer(element: ParsedElement, { account }: Principal, baseUrl: string, desk: TaskDesk, hungUp: AbortSignal): Promise<PendingAnswer<Answer>> {
+  if (element.type === 'error') return readyAnswer({ items: [], error: element.error })
   const { task } = element
   switch (task.type) {
     case 'authentication':
-      return { items: [] }
+      return readyAnswer({ items: [] })
     case 'ping':
-      return { items: [{ taskType: 'ping', pong: true }] }
+      return readyAnswer({ items: [{ taskType: 'ping', pong: true }] })
     case 'imageInference':
       return desk.collect(task, account, baseUrl, hungUp)
     case 'imageUpload':
-      return answerOf(await desk.upload(task, { account, baseUrl }, hungUp))
-    case 'getResponse':
-      return answerOf(await desk.poll(task, account))
+      return readyAnswer(answerOf(await desk.upload(task, { account, baseUrl }, hungUp)))
+    case 'getResponse': {
+      const { inlineBytes, build } = await desk.poll(task, account)
+      return { inlineBytes, build: async () => answerOf(await build()) }
+    }
     default: {
       const never: never = task
       throw new Error(`Unknown task ${JSON.stringify(never)}`)

@@ -31,6 +31,15 @@ export async function buildResultItem(record: TaskRecord, result: CommittedResul
   return resultItem(record, result, types, types.every(isUrl) ? '' : await readBase64(images, result.imageUUID))
 }
 
+/** What base64 makes of a byte. */
+const base64Factor = 4 / 3
+
+/** What the pictures inside a task's items take, bytes. */
+export function inlineBytesOf({ output: { types } }: Pick<TaskRecord, 'output'>, results: readonly CommittedResult[]): number {
+  const copies = types.filter(type => !isUrl(type)).length
+  return copies === 0 ? 0 : Math.ceil(results.reduce((sum, { byteLength }) => sum + byteLength, 0) * base64Factor * copies)
+}
+
 /** Builds the item of a finished picture that goes out as a URL. */
 export function buildUrlItem(record: TaskRecord, result: CommittedResult): ImageResult {
   return resultItem(record, result, urlOnly, '')

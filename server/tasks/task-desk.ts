@@ -1,10 +1,12 @@
-import type { Acknowledgement, ErrorBody, ImageResult, TaskOf } from '../../protocol/index.ts'
+import type { ErrorBody, TaskOf } from '../../protocol/index.ts'
 import type { TaskEvent, TaskEvents, TaskReader, TaskSubmitter } from '../queue/contract.ts'
 import { QueueClosedError } from '../queue/queue-closed-error.ts'
 import type { TaskKey, TaskRecord, TaskSnapshot } from '../queue/task-record.ts'
 import { TaskStatus } from '../queue/task-record.ts'
 import type { Session } from '../sessions/session.ts'
 import type { ImageStore } from '../storage/image-store.ts'
+import { answerCollected } from './collected.ts'
+import type { Collected } from './collected.ts'
 import { answerPoll } from './get-response.ts'
 import type { PollAnswer } from './get-response.ts'
 import { planImageInference } from './image-inference.ts'
@@ -13,8 +15,10 @@ import { keepUpload } from './image-upload.ts'
 import type { UploadAnswer, UploadOptions } from './image-upload.ts'
 import { isKept, keepInputs } from './keep-inputs.ts'
 import type { Kept } from './keep-inputs.ts'
-import { buildAcknowledgement, buildResultItem, unreadable } from './result-item.ts'
-import { cancelled, conflict, defective, rateLimited, unavailable } from './task-errors.ts'
+import { readyAnswer } from './pending-answer.ts'
+import type { PendingAnswer } from './pending-answer.ts'
+import { buildAcknowledgement } from './result-item.ts'
+import { conflict, defective, rateLimited, unavailable } from './task-errors.ts'
 import type { Named } from './task-errors.ts'
 
 /** What a desk is made of. */
@@ -29,12 +33,6 @@ export interface TaskDeskOptions {
   readonly onEnded?: (snapshot: TaskSnapshot) => void
   /** Called with what nobody expected to be thrown while this task was handled; its client gets internalServerError. Must not throw. */
   readonly onDefect: (error: unknown, task: Named) => void
-}
-
-/** Everything a request without a session gets for one task. */
-export interface Collected {
-  readonly items: readonly (ImageResult | Acknowledgement)[]
-  readonly error?: ErrorBody
 }
 
 /** A request that waits for the end of its task. */
@@ -75,16 +73,16 @@ export class TaskDesk {
   }
 
   /** Answers getResponse. */
-  poll(task: TaskOf<'getResponse'>, account: string): Promise<PollAnswer> {
-    return this.#guard(task, () => this.#poll(task, account), error => ({ type: 'error', error }))
+  poll(task: TaskOf<'getResponse'>, account: string): Promise<PendingAnswer<PollAnswer>> {
+    return this.#guardAnswer(task, () => this.#poll(task, account), error => ({ type: 'error', error }))
   }
 
   /**
    * Hands in a task of a request without a session and waits for its end; an async one is done when it is acknowledged.
    * Aborting cancels the task.
    */
-  collect(task: TaskOf<'imageInference'>, account: string, baseUrl: string, signal: AbortSignal): Promise<Collected> {
-    return this.#guard(task, () => this.#collect(task, account, baseUrl, signal), error => ({ items: [], error }))
+  collect(task: TaskOf<'imageInference'>, account: string, baseUrl: string, signal: AbortSignal): Promise<PendingAnswer<Collected>> {
+    return this.#guardAnswer(task, () => this.#collect(task, account, baseUrl, signal), error => ({ items: [], error }))
   }
 
   /** Answers imageUpload. Aborting ends a fetch. */
@@ -116,7 +114,7 @@ export class TaskDesk {
     return undefined
   }
 
-  async #poll({ taskType, request: { taskUUID } }: TaskOf<'getResponse'>, account: string): Promise<PollAnswer> {
+  async #poll({ taskType, request: { taskUUID } }: TaskOf<'getResponse'>, account: string): Promise<PendingAnswer<PollAnswer>> {
     const key = { account, taskUUID: taskUUID.toLowerCase() }
     const id = idOf(key)
     // Before it is read: its end may be told while the reader still waits for what it was before.
@@ -126,16 +124,16 @@ export class TaskDesk {
       snapshot = await this.#options.queue.read(key)
     } catch (error) {
       this.#unreached(error, { taskType, taskUUID })
-      return { type: 'error', error: unavailable({ taskType: 'getResponse', taskUUID }) }
+      return readyAnswer({ type: 'error', error: unavailable({ taskType: 'getResponse', taskUUID }) })
     } finally {
       if (!snapshot || isFinal(snapshot)) this.#polled.delete(id)
     }
     return answerPoll(snapshot, taskUUID, this.#options.images)
   }
 
-  async #collect(task: TaskOf<'imageInference'>, account: string, baseUrl: string, signal: AbortSignal): Promise<Collected> {
+  async #collect(task: TaskOf<'imageInference'>, account: string, baseUrl: string, signal: AbortSignal): Promise<PendingAnswer<Collected>> {
     const prepared = await this.#prepare(task, { account, baseUrl })
-    if (prepared.type === 'refused') return { items: [], error: prepared.error }
+    if (prepared.type === 'refused') return readyAnswer({ items: [], error: prepared.error })
     const { record } = prepared
     const { queue } = this.#options
     const id = idOf(record.key)
@@ -145,13 +143,13 @@ export class TaskDesk {
     })
     try {
       const outcome = await queue.submit(record).catch((error: unknown) => this.#unreached(error, record))
-      if (!outcome) return { items: [], error: unavailable(record) }
-      if (outcome.type === 'full') return { items: [], error: rateLimited(record, 'the queue is full') }
-      if (outcome.type === 'conflict' && !isRepeatedAsync(record, outcome.existing)) return { items: [], error: conflict(record) }
-      if (record.delivery === 'async') return { items: [buildAcknowledgement(record)] }
+      if (!outcome) return readyAnswer({ items: [], error: unavailable(record) })
+      if (outcome.type === 'full') return readyAnswer({ items: [], error: rateLimited(record, 'the queue is full') })
+      if (outcome.type === 'conflict' && !isRepeatedAsync(record, outcome.existing)) return readyAnswer({ items: [], error: conflict(record) })
+      if (record.delivery === 'async') return readyAnswer({ items: [buildAcknowledgement(record)] })
       if (signal.aborted) cancel()
       signal.addEventListener('abort', cancel, { once: true })
-      return await this.#gather(await end)
+      return answerCollected(await end, this.#options.images)
     } finally {
       signal.removeEventListener('abort', cancel)
       if (this.#waiting.get(id)?.record === record) this.#waiting.delete(id)
@@ -181,6 +179,11 @@ export class TaskDesk {
       this.#options.onDefect(error, named)
       return answer(defective(named))
     }
+  }
+
+  async #guardAnswer<T>(task: TaskOf<'imageInference' | 'getResponse'>, handle: () => Promise<PendingAnswer<T>>, answer: (error: ErrorBody) => T): Promise<PendingAnswer<T>> {
+    const { inlineBytes, build } = await this.#guard(task, handle, error => readyAnswer(answer(error)))
+    return { inlineBytes, build: () => this.#guard(task, build, answer) }
   }
 
   /** A queue that is being stopped says so; whatever else it throws is for the log. */
@@ -216,16 +219,6 @@ export class TaskDesk {
     const id = idOf(snapshot.record.key)
     this.#polled.delete(id)
     this.#waiting.get(id)?.resolve(snapshot)
-  }
-
-  async #gather({ record, results, status, error }: TaskSnapshot): Promise<Collected> {
-    if (status === TaskStatus.cancelled) return { items: [], error: cancelled(record) }
-    try {
-      const items = await Promise.all(results.map(result => buildResultItem(record, result, this.#options.images)))
-      return error ? { items, error } : { items }
-    } catch (cause) {
-      return { items: [], error: unreadable(record, cause) }
-    }
   }
 }
 

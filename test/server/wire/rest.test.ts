@@ -210,3 +210,46 @@ t.test('of a body without a good key no more is read than authentication takes',
     t.equal((await post('', { body: `${start}${padding}${JSON.stringify(inference())}]`, key, path: '/v1' }, small.httpUrl)).status, 200, 'and of one with a good key all of it')
   }
 })
+
+t.test('pictures inside one answer are bounded: those of the tasks that are too many can be read one by one', async t => {
+  const bytes = new Uint8Array(3000)
+  const small = await startTestGateway({ limits: { maxInlineBytes: 10_000 }, bytes })
+  t.teardown(() => small.stop())
+  const tasks = Array.from({ length: 3 }, () => inference({ outputType: 'base64Data', numberResults: 2 }))
+  for (const task of tasks) t.equal((await post([task], {}, small.httpUrl)).status, 200)
+  const polls = tasks.map(({ taskUUID }) => ({ taskType: 'getResponse', taskUUID }))
+  t.equal((await post(polls.slice(0, 1), {}, small.httpUrl)).body.data?.length, 2)
+  const both = await post(polls, {}, small.httpUrl)
+  t.equal(both.status, 413)
+  t.match(both.body.errors, polls.slice(1).map(({ taskType, taskUUID }) => ({ code: 'maxResponseSizeExceeded', taskType, taskUUID, max: 10_000 })))
+  const large = inference({ outputType: ['base64Data', 'dataURI'], numberResults: 4 })
+  t.equal((await post([large], {}, small.httpUrl)).body.data?.length, 4, 'one task alone may have pictures of any size')
+  const byUrl = await post([...tasks, large].map(() => inference({ numberResults: 4 })), {}, small.httpUrl)
+  t.equal(byUrl.body.data?.length, 16, 'addresses of pictures are no pictures')
+})
+
+t.test('answers with pictures inside wait until an account has taken those before them', async t => {
+  const bytes = new Uint8Array(6 * 2 ** 20)
+  const small = await startTestGateway({ limits: { maxInlineBytes: 10 * 2 ** 20 }, bytes })
+  t.teardown(() => small.stop())
+  const task = inference({ outputType: 'base64Data' })
+  t.equal((await post([task], {}, small.httpUrl)).status, 200)
+  const body = JSON.stringify([{ taskType: 'getResponse', taskUUID: task.taskUUID }])
+  const ask = (key: string) => {
+    const request = httpRequest(small.httpUrl, { method: 'POST', headers: { Authorization: `Bearer ${key}`, 'Content-Length': body.length } })
+    request.on('error', () => undefined)
+    request.end(body)
+    return { request, response: new Promise<IncomingMessage>(resolve => request.once('response', resolve)) }
+  }
+  const first = ask(keyA)
+  await first.response // whose body is not read
+  const second = ask(keyA)
+  let hasAnswer = false
+  void second.response.then(() => { hasAnswer = true })
+  t.equal((await post([inference()], { key: keyB }, small.httpUrl)).status, 200, 'others go on')
+  t.equal((await post([inference()], {}, small.httpUrl)).status, 200, 'and so do answers without pictures inside')
+  t.notOk(hasAnswer)
+  first.request.destroy()
+  const length = (await (await second.response).toArray()).reduce((sum: number, chunk: Buffer) => sum + chunk.length, 0)
+  t.ok(length > bytes.length)
+})
