@@ -75,12 +75,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let isDraining = false
   const server = createHttpServer(limits.requestMs)
   server.on('request', createHttpHandler({
-    ...options, clock,
+    ...options, clock, stallMs: limits.stallMs,
     isReady: () => !isDraining && options.isReady(),
     rest: {
       ...options, desk, wrongKeys, makeUuid,
       maxBodyBytes: limits.maxFrameBytes, maxStrangersBytes: limits.maxUnauthenticatedBytes, maxTasksPerFrame: limits.maxTasksPerFrame,
-      maxInlineBytes: limits.maxInlineBytes, room: new AnswerRoom(limits.maxInlineBytes),
+      maxInlineBytes: limits.maxInlineBytes, stallMs: limits.stallMs, room: new AnswerRoom(limits.maxInlineBytes),
     },
   }))
   server.on('upgrade', (request, socket, head) => sockets.upgrade(request, socket, head))

@@ -8,6 +8,7 @@ import type { ImageStore } from '../storage/image-store.ts'
 import { imagesPath } from '../tasks/result-item.ts'
 import { baseUrlOf } from './base-url.ts'
 import { allowOrigin, answerPreflight } from './cors.ts'
+import { finishResponse } from './finish-response.ts'
 import { serveImage } from './image-route.ts'
 import { serveTasks } from './rest.ts'
 import type { RestOptions } from './rest.ts'
@@ -22,6 +23,8 @@ export interface HttpOptions {
   readonly corsOrigins: readonly string[]
   readonly publicUrl?: string
   readonly isReady: () => boolean
+  /** A client that takes nothing of an answer for this long is given up. */
+  readonly stallMs: number
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse, path: string) => Promise<void> | void
@@ -64,10 +67,10 @@ async function handle(route: Route, request: IncomingMessage, response: ServerRe
   await route.handle(request, response, path)
 }
 
-function createRoutes({ rest, images, clock, metrics, publicUrl, isReady }: HttpOptions): (path: string) => Route | undefined {
+function createRoutes({ rest, images, clock, metrics, publicUrl, isReady, stallMs }: HttpOptions): (path: string) => Route | undefined {
   const get = ['GET', 'HEAD']
   const tasks: Route = { name: 'tasks', methods: ['POST'], handle: (request, response) => serveTasks(request, response, baseUrlOf(request, publicUrl), rest) }
-  const picture: Route = { name: 'images', methods: get, handle: (request, response, path) => serveImage(path, request, response, images, clock) }
+  const picture: Route = { name: 'images', methods: get, handle: (request, response, path) => serveImage(path, request, response, { images, clock, stallMs }) }
   const routes = new Map<string, Route>([
     ['/', tasks],
     ['/v1', tasks],
@@ -77,7 +80,8 @@ function createRoutes({ rest, images, clock, metrics, publicUrl, isReady }: Http
     ['/metrics', {
       name: 'metrics', methods: get,
       handle: async (_request, response) => {
-        response.writeHead(200, { 'Content-Type': metrics.contentType }).end(await metrics.render())
+        const text = await metrics.render()
+        finishResponse(response.writeHead(200, { 'Content-Type': metrics.contentType }), text, stallMs)
       },
     }],
   ])

@@ -10,6 +10,7 @@ import type { PendingAnswer } from '../tasks/pending-answer.ts'
 import type { TaskDesk } from '../tasks/task-desk.ts'
 import type { AnswerRoom } from './answer-room.ts'
 import type { FailureLimiter } from './failure-limiter.ts'
+import { finishResponse } from './finish-response.ts'
 import { BodyEncodingError, BodyTooLargeError, readBody, StrangersBodyError } from './read-body.ts'
 
 /** What REST needs. */
@@ -23,6 +24,8 @@ export interface RestOptions {
   readonly maxTasksPerFrame: number
   /** Most bytes of pictures inside one answer of more than one task. */
   readonly maxInlineBytes: number
+  /** A client that takes nothing of its answer for this long is given up. */
+  readonly stallMs: number
   /** Where answers with pictures inside wait for each other. */
   readonly room: AnswerRoom
   readonly strictParameters: boolean
@@ -43,10 +46,10 @@ interface Answer {
 export async function serveTasks(request: IncomingMessage, response: ServerResponse, baseUrl: string, options: RestOptions): Promise<void> {
   const elements = await readElements(request, options)
   const { principal, error, hasAuthentication } = identify(request, elements, options)
-  if (!principal) return send(response, [{ items: [], error }])
+  if (!principal) return send(response, [{ items: [], error }], options)
   const work = elements.filter(element => !isAuthentication(element))
   if (hasAuthentication && work.length === 0) {
-    return send(response, [{ items: [{ taskType: 'authentication', connectionSessionUUID: options.makeUuid() }] }])
+    return send(response, [{ items: [{ taskType: 'authentication', connectionSessionUUID: options.makeUuid() }] }], options)
   }
   const hungUp = new AbortController()
   response.on('close', () => hungUp.abort(new Error('The client hung up')))
@@ -57,7 +60,7 @@ export async function serveTasks(request: IncomingMessage, response: ServerRespo
   // The answer is in memory until the client has taken it.
   if (response.closed) leave()
   else response.once('close', leave)
-  send(response, await Promise.all(answers.map(({ build }) => build())))
+  send(response, await Promise.all(answers.map(({ build }) => build())), options)
 }
 
 /** The tasks whose pictures are too large together with those before them get an error; one alone may have pictures of any size. */
@@ -163,13 +166,13 @@ function answerOf(answer: PollAnswer | UploadAnswer): Answer {
   return answer.type === 'data' ? { items: answer.items } : { items: [], error: answer.error }
 }
 
-function send(response: ServerResponse, answers: readonly Answer[]): void {
+function send(response: ServerResponse, answers: readonly Answer[], { stallMs }: RestOptions): void {
   if (response.destroyed) return
   const items = answers.flatMap(answer => answer.items)
   const [first, ...more] = answers.flatMap(({ error }) => error ? [error] : [])
   response.setHeader('Content-Type', 'application/json; charset=utf-8')
   if (!first) {
-    response.writeHead(200).end(encodeData(items))
+    finishResponse(response.writeHead(200), encodeData(items), stallMs)
     return
   }
   const status = httpStatusOf(first.code)
@@ -177,5 +180,5 @@ function send(response: ServerResponse, answers: readonly Answer[]): void {
   if (status === 401) response.setHeader('WWW-Authenticate', 'Bearer')
   // A body that was not read to its end cannot be followed by another request.
   if (!response.req.complete) response.setHeader('Connection', 'close')
-  response.writeHead(status).end(encodeErrors([first, ...more], { withSingular: true }))
+  finishResponse(response.writeHead(status), encodeErrors([first, ...more], { withSingular: true }), stallMs)
 }
