@@ -34,6 +34,8 @@ export function gatewayLimits({ sessions, limits }: Pick<Config, 'sessions' | 'l
     maxFrameBytes: limits.maxFrameBytes,
     maxUnauthenticatedBytes: limits.maxUnauthenticatedFrameBytes,
     maxConnections: limits.maxConnections,
+    maxHttpSockets: limits.maxHttpSockets,
+    maxHttpSocketsPerAddress: limits.maxHttpSocketsPerAddress,
     maxUnauthenticatedSockets: limits.maxUnauthenticatedSockets,
     maxUnauthenticatedSocketsPerAddress: limits.maxUnauthenticatedSocketsPerAddress,
     maxPixelSteps: limits.maxTaskMegapixelSteps * 1e6,

@@ -14,9 +14,10 @@ export function createMetrics() {
     render: () => registry.metrics(),
     contentType: registry.contentType,
 
-    connections: new Gauge({ registers, name: 'latentd_gateway_connections', help: 'Open WebSocket connections', labelNames: ['state'] }),
+    connections: new Gauge({ registers, name: 'latentd_gateway_connections', help: 'Open connections: WebSockets before and after authentication, and those that speak HTTP', labelNames: ['state'] }),
     closes: new Counter({ registers, name: 'latentd_gateway_closes_total', help: 'WebSocket connections closed, by close code', labelNames: ['code'] }),
     upgradesRefused: new Counter({ registers, name: 'latentd_gateway_upgrades_refused_total', help: 'WebSocket upgrades refused, by HTTP status', labelNames: ['status'] }),
+    socketsRefused: new Counter({ registers, name: 'latentd_gateway_sockets_refused_total', help: 'Connections refused because there were too many, in all or from their address' }),
     framesReceived: createTally({ registers, name: 'latentd_gateway_frames_received_total', help: 'WebSocket messages received' }),
     framesSent: createTally({ registers, name: 'latentd_gateway_frames_sent_total', help: 'WebSocket messages sent' }),
     authentications: new Counter({ registers, name: 'latentd_gateway_authentications_total', help: 'Authentications, by outcome', labelNames: ['outcome'] }),

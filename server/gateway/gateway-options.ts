@@ -37,6 +37,9 @@ export interface GatewayLimits extends ConnectionLimits, HubLimits {
   /** Bytes read from a socket before it has authenticated. */
   readonly maxUnauthenticatedBytes: number
   readonly maxConnections: number
+  /** Sockets that speak HTTP, in all and from one address. */
+  readonly maxHttpSockets: number
+  readonly maxHttpSocketsPerAddress: number
   readonly maxUnauthenticatedSockets: number
   readonly maxUnauthenticatedSocketsPerAddress: number
   /** Wrong keys of one address at once, and forgiven each second. */

@@ -13,6 +13,7 @@ import { AnswerRoom } from './answer-room.ts'
 import { FailureLimiter } from './failure-limiter.ts'
 import type { GatewayOptions } from './gateway-options.ts'
 import { createHttpHandler } from './http-routes.ts'
+import { HttpSockets } from './http-sockets.ts'
 import { SocketServer } from './socket-server.ts'
 
 /** A running gateway. */
@@ -83,7 +84,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       maxInlineBytes: limits.maxInlineBytes, stallMs: limits.stallMs, room: new AnswerRoom(limits.maxInlineBytes),
     },
   }))
-  server.on('upgrade', (request, socket, head) => sockets.upgrade(request, socket, head))
+  const httpSockets = new HttpSockets(server, { maxSockets: limits.maxHttpSockets, maxSocketsPerAddress: limits.maxHttpSocketsPerAddress, metrics })
+  server.on('upgrade', (request, socket, head) => {
+    httpSockets.upgraded(socket)
+    sockets.upgrade(request, socket, head)
+  })
   await listen(server, options)
   desk.start()
   const stopTicking = clock.every(tickMs, () => {
@@ -91,6 +96,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     hub.sweep()
     metrics.connections.set({ state: 'ready' }, sockets.size - sockets.strangers)
     metrics.connections.set({ state: 'opened' }, sockets.strangers)
+    metrics.connections.set({ state: 'http' }, httpSockets.size)
     metrics.sessions.set({ state: 'detached' }, hub.detached)
     metrics.sessions.set({ state: 'attached' }, hub.size - hub.detached)
     metrics.outboxItems.set(hub.items)

@@ -5,6 +5,7 @@ import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
 import { CloseCode } from '../../protocol/index.ts'
 import type { ParseFrameOptions } from '../../protocol/index.ts'
+import { AddressCounts } from './address-counts.ts'
 import { baseUrlOf } from './base-url.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionOptions } from './connection-options.ts'
@@ -35,8 +36,7 @@ export class SocketServer {
   readonly #server: WebSocketServer
   readonly #connections = new Set<Connection>()
   /** Sockets that have not authenticated, by address. */
-  readonly #strangers = new Map<string, number>()
-  #strangerCount = 0
+  readonly #strangers = new AddressCounts()
   #isDraining = false
 
   constructor(options: SocketServerOptions) {
@@ -58,7 +58,7 @@ export class SocketServer {
   }
 
   get strangers(): number {
-    return this.#strangerCount
+    return this.#strangers.total
   }
 
   /** Handles an HTTP server's `upgrade` event. */
@@ -111,13 +111,13 @@ export class SocketServer {
     const retryAfter = wrongKeys.retryAfter(address)
     if (retryAfter > 0) return { status: 429, retryAfter }
     const isFull = this.#connections.size >= limits.maxConnections
-      || this.#strangerCount >= limits.maxUnauthenticatedSockets
-      || (this.#strangers.get(address) ?? 0) >= limits.maxUnauthenticatedSocketsPerAddress
+      || this.#strangers.total >= limits.maxUnauthenticatedSockets
+      || this.#strangers.of(address) >= limits.maxUnauthenticatedSocketsPerAddress
     return isFull ? { status: 503, retryAfter: 1 } : undefined
   }
 
   #open(webSocket: WebSocket, request: IncomingMessage, socket: Duplex, address: string): void {
-    const forgetStranger = this.#countStranger(address)
+    const forgetStranger = this.#strangers.add(address)
     const stopCounting = this.#limitBytes(webSocket, socket)
     const known = () => {
       forgetStranger()
@@ -137,21 +137,6 @@ export class SocketServer {
       },
     })
     this.#connections.add(connection)
-  }
-
-  /** Returns the function that ends the count; calling it again does nothing. */
-  #countStranger(address: string): () => void {
-    let isCounted = true
-    this.#strangerCount++
-    this.#strangers.set(address, (this.#strangers.get(address) ?? 0) + 1)
-    return () => {
-      if (!isCounted) return
-      isCounted = false
-      this.#strangerCount--
-      const left = (this.#strangers.get(address) ?? 1) - 1
-      if (left === 0) this.#strangers.delete(address)
-      else this.#strangers.set(address, left)
-    }
   }
 
   /**

@@ -145,6 +145,14 @@ export interface Config {
      */
     readonly maxConnections: number
     /**
+     * Most connections that are no WebSockets.
+     */
+    readonly maxHttpSockets: number
+    /**
+     * Most connections from one address that are no WebSockets; a proxy is one address.
+     */
+    readonly maxHttpSocketsPerAddress: number
+    /**
      * Most connections that have not authenticated.
      */
     readonly maxUnauthenticatedSockets: number

@@ -55,7 +55,7 @@ export interface StartedGateway {
 export const testLimits: GatewayLimits = {
   maxTasksPerFrame: 100, maxUnderWay: 100, maxBufferedBytes: 4 * 2 ** 20, authenticationMs: 10_000, idleMs: 120_000, pingIntervalMs: 20_000, stallMs: 20_000,
   maxTasks: 1000, maxItems: 1000, replayHoldMs: 250, maxUnconfirmedFrames: 64, resumeMs: 120_000, maxItemsPerAccount: 10_000, maxDetachedPerAccount: 100,
-  maxFrameBytes: 32 * 2 ** 20, maxUnauthenticatedBytes: 65_536, maxConnections: 1000, maxUnauthenticatedSockets: 1000,
+  maxFrameBytes: 32 * 2 ** 20, maxUnauthenticatedBytes: 65_536, maxConnections: 1000, maxHttpSockets: 1000, maxHttpSocketsPerAddress: 500, maxUnauthenticatedSockets: 1000,
   maxUnauthenticatedSocketsPerAddress: 500, wrongKeyBurst: 100, wrongKeysPerSecond: 1, maxPixelSteps: 1e10, requestMs: 30_000, maxInlineBytes: 64 * 2 ** 20,
 }
 
