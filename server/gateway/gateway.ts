@@ -3,10 +3,10 @@ import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createNoiseSchedulerCheck } from '../../engine/index.ts'
+import { AccountSlots } from '../account-slots.ts'
 import { systemClock } from '../clock.ts'
 import { Hub } from '../sessions/hub.ts'
 import { createFrameEncoder } from '../tasks/encode-outbox-frame.ts'
-import { Slots } from '../slots.ts'
 import { createImageUuids } from '../tasks/image-uuid.ts'
 import { TaskDesk } from '../tasks/task-desk.ts'
 import { AnswerRoom } from './answer-room.ts'
@@ -59,7 +59,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   })
   const desk = new TaskDesk({
     queue, images,
-    uploads: { inputs: options.inputs, fetchImage: options.fetchImage, slots: new Slots(maxFetches) },
+    uploads: { inputs: options.inputs, fetchImage: options.fetchImage, slots: new AccountSlots(maxFetches) },
     findSession: uuid => hub.find(uuid),
     onDefect: (error, { taskType, taskUUID }) => log.error('taskDefect', { taskType, taskUUID, error }),
     onEnded: ({ record, status }) => {

@@ -1,6 +1,6 @@
 import type { ErrorBody, ImageUploadResult, TaskOf } from '../../protocol/index.ts'
+import type { AccountSlots } from '../account-slots.ts'
 import type { FetchImage } from '../outbound/fetch-image.ts'
-import type { Slots } from '../slots.ts'
 import type { StoredImage } from '../storage/image-store.ts'
 import { InputImageError, InputImageFault } from '../storage/input-image-error.ts'
 import type { InputImages } from '../storage/input-images.ts'
@@ -14,8 +14,8 @@ import { cancelled } from './task-errors.ts'
 export interface UploadOptions {
   readonly inputs: InputImages
   readonly fetchImage: FetchImage
-  /** How many URLs are fetched at once. */
-  readonly slots: Slots
+  /** Places for URLs that are fetched at once. */
+  readonly slots: AccountSlots
 }
 
 /** The answer to an upload. */
@@ -44,7 +44,7 @@ async function keep(task: TaskOf<'imageUpload'>, { account, baseUrl }: TaskOrigi
     case 'inline':
       return inputs.keepUpload(account, input.text, input.start, ttl)
     case 'url':
-      return inputs.keepFile(account, await slots.use(() => fetchImage(input.url, signal)), ttl)
+      return inputs.keepFile(account, await slots.use(account, () => fetchImage(input.url, signal)), ttl)
     case 'stored':
       throw new InputImageError(InputImageFault.invalid, 'this server has the picture already; name it by its UUID')
     case undefined:

@@ -1,9 +1,9 @@
 import { EngineError, EngineErrorCode } from '../../engine/index.ts'
+import { AccountSlots } from '../account-slots.ts'
 import { joinSignals } from '../joint-signal.ts'
 import type { Log } from '../log.ts'
 import type { Lease } from '../queue/contract.ts'
 import { toErrorBody } from './error-mapping.ts'
-import { Slots } from '../slots.ts'
 import { Room } from './room.ts'
 import { runTask } from './task-runner.ts'
 import type { TaskRunnerOptions } from './task-runner.ts'
@@ -39,7 +39,7 @@ export class Worker {
   readonly #options: WorkerOptions
   readonly #room: Room
   readonly #newcomersRoom: Room
-  readonly #elsewhere = new Slots(maxElsewhere)
+  readonly #elsewhere = new AccountSlots(maxElsewhere)
   readonly #running = new Set<Promise<void>>()
   /** Aborted by `drain`: nothing more is claimed. */
   readonly #claiming = new AbortController()
@@ -102,7 +102,7 @@ export class Worker {
     const stop = joinSignals([lease.signal, this.#working.signal])
     try {
       if (this.#claiming.signal.aborted) return await claims.giveBack(lease)
-      const waitElsewhere = <T>(results: number, job: () => Promise<T>) => this.#waitElsewhere(room, results, job)
+      const waitElsewhere = <T>(results: number, job: () => Promise<T>) => this.#waitElsewhere(room, lease.record.key.account, results, job)
       const compute = <T>(job: () => Promise<T>) => room.compute(job)
       await runTask({ ...this.#options, compute, waitElsewhere }, lease, stop.signal, () => {
         left--
@@ -133,8 +133,8 @@ export class Worker {
   }
 
   /** A slow server of one client must not keep the device from the others, so its task leaves its room to them. */
-  #waitElsewhere<T>(room: Room, results: number, job: () => Promise<T>): Promise<T> {
-    return this.#elsewhere.use(async () => {
+  #waitElsewhere<T>(room: Room, account: string, results: number, job: () => Promise<T>): Promise<T> {
+    return this.#elsewhere.use(account, async () => {
       room.free(results)
       try {
         return await job()

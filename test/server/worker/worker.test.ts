@@ -254,3 +254,28 @@ t.test('servers of clients that do not answer keep nobody else from the device',
   await submitAll(...slow, other)
   t.equal((await end(other))?.status, 'completed')
 })
+
+t.test('nor do the servers of one client keep another\'s pictures from being fetched', async t => {
+  const fetched: string[] = []
+  const { end, submitAll } = setUp(t, {
+    capacity: 100,
+    fetchImage: async (url, signal) => {
+      signal.throwIfAborted()
+      fetched.push(url)
+      if (url.includes('slow')) await new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+      return Uint8Array.of(1)
+    },
+  })
+  const fetching = (account: string, url: string): TaskRecord => {
+    const task = makeTask({ account })
+    return { ...task, request: { ...task.request, initImage: { type: 'url', url } } }
+  }
+  for (let i = 0; i < 90; i++) {
+    await submitAll(fetching('many', 'http://slow.example/'))
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  t.ok(fetched.length > 40, String(fetched.length))
+  const other = fetching('few', 'http://fast.example/')
+  await submitAll(other)
+  t.equal((await end(other))?.status, 'completed')
+})
