@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Metrics } from '../metrics.ts'
 import { AddressCounts } from './address-counts.ts'
+import { clientAddressOf } from './client-address.ts'
 
 /** What bounds a server's sockets. */
 export interface HttpSocketsOptions {
@@ -22,7 +23,7 @@ export class HttpSockets {
   constructor(server: Server, { maxSockets, maxSocketsPerAddress, metrics }: HttpSocketsOptions) {
     // Before Node's own listener, which makes a parser for the socket.
     server.prependListener('connection', (socket: Socket) => {
-      const address = socket.remoteAddress ?? ''
+      const address = clientAddressOf(socket)
       if (this.#counts.total >= maxSockets || this.#counts.of(address) >= maxSocketsPerAddress) {
         metrics.socketsRefused.inc()
         refuse(socket)

@@ -9,6 +9,7 @@ import { readyAnswer } from '../tasks/pending-answer.ts'
 import type { PendingAnswer } from '../tasks/pending-answer.ts'
 import type { TaskDesk } from '../tasks/task-desk.ts'
 import type { AnswerRoom } from './answer-room.ts'
+import { clientAddressOf } from './client-address.ts'
 import type { FailureLimiter } from './failure-limiter.ts'
 import { finishResponse } from './finish-response.ts'
 import { BodyEncodingError, BodyTooLargeError, readBody, StrangersBodyError } from './read-body.ts'
@@ -98,7 +99,7 @@ async function readElements(request: IncomingMessage, options: RestOptions): Pro
 function refuseStranger(request: IncomingMessage, { wrongKeys }: RestOptions): ErrorBody {
   const about = { parameter: 'apiKey', type: 'string' }
   if (bearerOf(request) === undefined) return createError('missingApiKey', about)
-  wrongKeys.fail(request.socket.remoteAddress ?? '')
+  wrongKeys.fail(clientAddressOf(request.socket))
   return createError('invalidApiKey', about)
 }
 
@@ -129,7 +130,7 @@ function identify(request: IncomingMessage, elements: readonly ParsedElement[], 
   if (key === undefined) return { error: createError('missingApiKey', { ...about, ...nameOf(first) }), hasAuthentication }
   const principal = authenticator.authenticate(key)
   if (principal) return { principal, error: createError('invalidApiKey'), hasAuthentication }
-  wrongKeys.fail(request.socket.remoteAddress ?? '')
+  wrongKeys.fail(clientAddressOf(request.socket))
   return { error: createError('invalidApiKey', about), hasAuthentication }
 }
 

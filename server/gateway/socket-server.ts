@@ -7,6 +7,7 @@ import { CloseCode } from '../../protocol/index.ts'
 import type { ParseFrameOptions } from '../../protocol/index.ts'
 import { AddressCounts } from './address-counts.ts'
 import { baseUrlOf } from './base-url.ts'
+import { clientAddressOf } from './client-address.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionOptions } from './connection-options.ts'
 import type { FailureLimiter } from './failure-limiter.ts'
@@ -63,7 +64,7 @@ export class SocketServer {
 
   /** Handles an HTTP server's `upgrade` event. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const address = request.socket.remoteAddress ?? ''
+    const address = clientAddressOf(request.socket)
     const refusal = this.#refusalOf(address, request)
     if (refusal) {
       this.#options.metrics.upgradesRefused.inc({ status: String(refusal.status) })
