@@ -5,11 +5,13 @@ import type { Principal } from '../access/principal.ts'
 import type { SessionSocket } from '../sessions/session-socket.ts'
 import type { Session } from '../sessions/session.ts'
 import { refuseRepeats } from '../tasks/refuse-repeats.ts'
+import { closeLabelOf } from './close-label.ts'
 import type { ConnectionOptions } from './connection-options.ts'
 import { ConnectionState, nextConnectionStates } from './connection-state.ts'
 import { ConnectionTasks } from './connection-tasks.ts'
 import type { TaskClient } from './connection-tasks.ts'
 import { Liveness } from './liveness.ts'
+import { textOf } from './message-text.ts'
 import { SocketWriter } from './socket-writer.ts'
 
 /** Frames that make no sense, or tasks before authentication, after which a socket is closed. */
@@ -130,7 +132,7 @@ export class Connection implements SessionSocket, TaskClient {
     metrics.framesReceived.inc()
     this.#liveness.message({ isPeers: true })
     if (isBinary) return this.close(CloseCode.unsupportedData, 'text frames only')
-    const elements = parseFrame(toText(data), parsing)
+    const elements = parseFrame(textOf(data), parsing)
     if (elements.every(isNothing)) this.#offend()
     for (const element of refuseRepeats(elements)) this.#take(element)
   }
@@ -230,7 +232,7 @@ export class Connection implements SessionSocket, TaskClient {
     this.#writer.close()
     this.#tasks.stop()
     this.#leave({ refusedSize: code === CloseCode.messageTooBig })
-    this.#options.metrics.closes.inc({ code: String(code) })
+    this.#options.metrics.closes.inc({ code: closeLabelOf(code) })
     this.#options.onClosed()
   }
 
@@ -243,9 +245,4 @@ export class Connection implements SessionSocket, TaskClient {
 /** An error that names neither task nor type: the text was no array of tasks. */
 function isNothing(element: ParsedElement): boolean {
   return element.type === 'error' && element.error.taskType === undefined && element.error.taskUUID === undefined
-}
-
-/** ws gives a text frame as one buffer, whose UTF-8 it has checked. */
-function toText(data: RawData): string {
-  return Array.isArray(data) ? Buffer.concat(data).toString() : data.toString()
 }

@@ -219,3 +219,16 @@ t.test('C20 RFC 6455 pings are answered while a task runs', async t => {
   server.worker.unhold()
   await client.close()
 })
+
+t.test('a close code that a peer makes up is no metric of its own', async t => {
+  const own = await startTestGateway()
+  t.teardown(() => own.stop())
+  for (const code of [1000, 3000, 3001, 4999]) {
+    const client = await own.login()
+    client.socket.close(code)
+    await own.whenConnections(0)
+  }
+  const text = await (await fetch(`${own.httpUrl}/metrics`)).text()
+  const closes = text.split('\n').filter(line => line.startsWith('latentd_gateway_closes_total{'))
+  t.strictSame(closes.sort(), ['latentd_gateway_closes_total{code="1000"} 1', 'latentd_gateway_closes_total{code="other"} 3'])
+})
