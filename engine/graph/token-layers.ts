@@ -19,7 +19,8 @@ export interface SplitGelu {
 /**
  * Layers over tokens, the same on every device but for the element type.
  *
- * Linear layers are Gemm on [rows · tokens, width], which multiplies by PyTorch's [out, in] matrices as they lie in the file.
+ * Linear layers are Gemm on [rows · tokens, width], which multiplies by PyTorch's [out, in] matrices as they lie in the file, but for
+ * those that compute in whole numbers.
  */
 export function createTokenLayers(context: LayerContext, splitGelu?: SplitGelu): TokenLayers {
   const { graph, precision, rows } = context
