@@ -59,7 +59,9 @@ export class UnetBatch {
     const timestep = this.#timestep.take([count])
     rows.forEach(({ state: { run, evaluation, latents, maskInput } }, row) => {
       const values = this.#sample.row(row)
-      run.scaleModelInput(latents, evaluation, values)
+      // Both rows of a picture with guidance begin with the same sample.
+      if (row > 0 && latents === rows[row - 1]?.state.latents) values.set(this.#sample.row(row - 1))
+      else run.scaleModelInput(latents, evaluation, values)
       // A refiner that takes over from an inpainting network knows of no masks.
       if (this.#takesMask && maskInput !== undefined) values.set(maskInput, latents.length)
       timestep.data[row] = run.timesteps[evaluation] as number

@@ -27,8 +27,16 @@ export function withRowBuckets(session: ModelSession, buckets: readonly number[]
   /** Padded feeds by input, filled again on every run. */
   const pool = new Map<string, TensorData[TensorDtype]>()
 
-  const isWhole = (feeds: Tensors, rows: number) => Object.entries(feeds).every(([name, { dims, data }]) =>
-    data.length === dims.reduce((a, b) => a * b, 1) && (!byRow.has(name) || dims[0] === rows))
+  /** What is known of the latest feeds; the same object has the same dims. */
+  let known: KnownFeeds = { feeds: {}, rows: 0, shape: undefined }
+
+  const look = (feeds: Tensors): KnownFeeds => {
+    const [first = ''] = byRow
+    const rows = feeds[first]?.dims[0] ?? 0
+    const isWhole = rows > 0 && Object.entries(feeds).every(([name, { dims, data }]) =>
+      data.length === dims.reduce((a, b) => a * b, 1) && (!byRow.has(name) || dims[0] === rows))
+    return { feeds, rows, shape: isWhole ? shapeOf(feeds, byRow) : undefined }
+  }
 
   async function runPart(feeds: Tensors, rows: number, runRows: number): Promise<Tensors> {
     const padded = rows === runRows ? feeds : mapByRow(feeds, byRow, (feed, name) => pad(feed, runRows, name, pool))
@@ -47,11 +55,11 @@ export function withRowBuckets(session: ModelSession, buckets: readonly number[]
     outputs: session.outputs,
     release: () => session.release(),
     async run(feeds) {
-      const [first = ''] = byRow
-      const rows = feeds[first]?.dims[0] ?? 0
+      if (feeds !== known.feeds) known = look(feeds)
+      const { rows, shape } = known
       // Feeds of a wrong size go on as they are, for the session to refuse them by their names.
-      if (rows < 1 || !isWhole(feeds, rows)) return await session.run(feeds)
-      const runRows = choice.choose(shapeOf(feeds, byRow), rows)
+      if (shape === undefined) return await session.run(feeds)
+      const runRows = choice.choose(shape, rows)
       if (rows <= runRows) return await runPart(feeds, rows, runRows)
       const parts: Tensors[] = []
       for (let from = 0; from < rows; from += runRows) {
@@ -61,6 +69,13 @@ export function withRowBuckets(session: ModelSession, buckets: readonly number[]
       return mapByRow(parts[0] as Tensors, outputsByRow, (_, name) => join(parts.map(part => part[name] as Tensor)))
     },
   }
+}
+
+interface KnownFeeds {
+  readonly feeds: Tensors
+  readonly rows: number
+  /** All dims but the number of rows, of all inputs; undefined when some do not fit. */
+  readonly shape: string | undefined
 }
 
 /** All dimensions but the number of rows. */
