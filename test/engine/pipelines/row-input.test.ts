@@ -58,4 +58,5 @@ t.test('joined feeds are the same object as long as all tensors are the same', a
   t.equal(feeds.join([{ x }, { y: z }]).y, z, 'another tensor of the same dims')
   t.same(Object.keys(feeds.join([{ x }])), ['x'], 'a part less')
   t.same(Object.keys(feeds.join([{ x }, { y, z }])), ['x', 'y', 'z'], 'an input more')
+  t.same(Object.keys(feeds.join([{ x }, { y }])), ['x', 'y'], 'an input less')
 })
