@@ -506,7 +506,7 @@ export interface Peers {
    * @minItems 1
    * @maxItems 10
    */
-  readonly engines: readonly ('pytorch-fp32' | 'pytorch-bf16' | 'pytorch-fp16' | 'openvino-f32' | 'openvino-bf16')[]
+  readonly engines: readonly ('pytorch-fp32' | 'pytorch-bf16' | 'pytorch-fp16' | 'openvino-f32' | 'openvino-bf16' | 'sdcpp-f16')[]
   /**
    * Goal: the ratio to the baseline is at least this.
    */

@@ -9,6 +9,8 @@ import { SkippedError } from '../bench-context.ts'
 /** What the other engines said of themselves at their start. */
 export interface PeerFacts {
   readonly engines: readonly string[]
+  /** Those that cannot be asked for a single step. */
+  readonly picturesOnly: readonly string[]
   /** Why an engine cannot be used. */
   readonly missing: Readonly<Record<string, string>>
   readonly versions: Readonly<Record<string, string | number>>

@@ -1,9 +1,11 @@
 """Other engines on the same weights, for `npm run bench` (scenarios of the kind "peers").
 
 Started with a diffusers folder and a device ("cpu" or "cuda:0"). Reads one JSON command a line from stdin and answers each with one line on
-stdout: `open`, `pictures`, `step`, `close`. The first line it writes says which engines it has. Needs diffusers, transformers and torch; openvino where it is there.
+stdout: `open`, `pictures`, `step`, `close`. The first line it writes says which engines it has, and which of them make whole pictures only. Needs diffusers,
+transformers and torch; takes openvino and cyllama (stable-diffusion.cpp) along where they are there.
 """
 import gc
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -30,6 +32,7 @@ diffusers.utils.logging.disable_progress_bar()
 FOLDER, DEVICE = sys.argv[1], sys.argv[2]
 DTYPES = {"pytorch-fp32": torch.float32, "pytorch-bf16": torch.bfloat16, "pytorch-fp16": torch.float16}
 OPENVINO = {"openvino-f32": "f32", "openvino-bf16": "bf16"}
+SDCPP = "sdcpp-f16"
 PROMPT = "a red cup on a wooden table, number {}"
 
 
@@ -43,7 +46,11 @@ def engines():
             missing[name] = "the package openvino is not installed"
         elif DEVICE != "cpu":
             missing[name] = "OpenVINO does not compute on this device"
-    return [name for name in [*DTYPES, *OPENVINO] if name not in missing], missing
+    if importlib.util.find_spec("cyllama") is None:
+        missing[SDCPP] = "the package cyllama is not installed"
+    elif DEVICE != "cpu":
+        missing[SDCPP] = "the package cyllama computes on the processor"
+    return [name for name in [*DTYPES, *OPENVINO, SDCPP] if name not in missing], missing
 
 
 class OpenVinoUnet(torch.nn.Module):
@@ -113,6 +120,30 @@ class Peer:
         return timed(run) / repeats
 
 
+class SdCppPeer:
+    """stable-diffusion.cpp with half-precision weights: whole pictures, one at a time."""
+
+    def __init__(self):
+        import cyllama.utils.validation as validation
+
+        # It reads diffusers folders, but its Python wrapper asks for a file.
+        validation.validate_model_file = lambda path, *_, **__: path
+        from cyllama import sd
+
+        sd.set_log_callback(lambda *_: None)
+        sd.set_progress_callback(lambda *_: None)
+        self.euler = sd.SampleMethod.EULER
+        self.context = sd.SDContext(sd.SDContextParams(model_path=FOLDER, n_threads=torch.get_num_threads(), wtype=sd.SDType.F16))
+
+    def pictures(self, count, width, height, steps, guidance):
+        def run():
+            for index in range(count):
+                self.context.generate(PROMPT.format(index), negative_prompt="blurry", width=width, height=height, seed=index, sample_steps=steps,
+                                      cfg_scale=guidance, sample_method=self.euler)
+
+        return timed(run)
+
+
 def timed(work):
     if DEVICE != "cpu":
         torch.cuda.synchronize()
@@ -134,7 +165,9 @@ def main():
         import openvino
 
         versions["openvino"] = openvino.__version__
-    answer({"engines": available, "missing": missing, "versions": versions})
+    if SDCPP in available:
+        versions["cyllama"] = importlib.metadata.version("cyllama")
+    answer({"engines": available, "picturesOnly": [SDCPP], "missing": missing, "versions": versions})
     peer = None
     for line in sys.stdin:
         command = json.loads(line)
@@ -143,7 +176,7 @@ def main():
             if kind == "open":
                 peer = None
                 gc.collect()
-                peer = Peer(command["engine"])
+                peer = SdCppPeer() if command["engine"] == SDCPP else Peer(command["engine"])
                 answer({})
             elif kind == "close":
                 peer = None
