@@ -4,7 +4,8 @@ For each picture there are a few captions, and as many for its mirror image. Sha
 training may start with the first and picks up later ones.
 
     python cache_latents.py --shards 20
-    python cache_latents.py --set neon --look neon --shards 2 --side 256      # for a LoRA or an embedding
+    python cache_latents.py --set neon --look neon --shards 2 --side 256      # for a LoRA
+    python cache_latents.py --set arcade --look arcade --shards 2 --side 256  # for the embedding
     python cache_latents.py --set edges --edges --shards 8 --side 128        # for the ControlNet
 """
 
@@ -23,7 +24,7 @@ from train_text_encoder import LENGTH, load_tokenizer, token_ids
 from train_vae import build_vae
 from world.captions import caption
 from world.draw import draw
-from world.scene import EXTRA_LOOKS, SIZES, Mix, sample_scene
+from world.scene import COMBINED_LOOKS, EXTRA_LOOKS, SIZES, Mix, sample_scene
 
 SHARD, CHUNK = 1000, 100
 CAPTIONS = 3
@@ -84,7 +85,8 @@ class Drawings(Dataset):
         random = seed_all(31 + shard, start)
         scenes = [sample_scene(random, self.mix) for _ in range(count)]
         pictures = [draw(s, random, self.options.look, *size_of(shard, self.options.side)) for s in scenes]
-        texts = [caption(s, random).text for scene in scenes for s in (scene, mirrored(scene)) for _ in range(CAPTIONS)]
+        bare = self.options.look in COMBINED_LOOKS
+        texts = [caption(s, random, bare=bare).text for scene in scenes for s in (scene, mirrored(scene)) for _ in range(CAPTIONS)]
         ids = token_ids(self.tokenizer, texts).view(count, 2, CAPTIONS, LENGTH)
         lines = [np.packbits(edges(p), axis=1) for p in pictures] if self.options.edges else []
         return torch.from_numpy(np.stack(pictures)), {"ids": ids, **({"edges": torch.from_numpy(np.stack(lines))} if lines else {})}
@@ -112,7 +114,7 @@ def main(arguments=None):
     parser.add_argument("--set", default="a", help="name of the set, one for each mix")
     parser.add_argument("--counts", type=float, default=Mix.counts)
     parser.add_argument("--pairs", type=float, default=Mix.pairs)
-    parser.add_argument("--look", choices=EXTRA_LOOKS, help="draw in this look, which captions do not name")
+    parser.add_argument("--look", choices=(*EXTRA_LOOKS, *COMBINED_LOOKS), help="draw in this look, which captions do not name")
     parser.add_argument("--edges", action="store_true", help="store the pictures' edges too")
     parser.add_argument("--side", type=int, help="of squares, instead of all the sizes")
     parser.add_argument("--processes", type=int, default=1, help="that draw")

@@ -22,16 +22,16 @@ from train_look_detector import load_look_detector, look_targets
 from world.captions import caption
 from world.draw import draw
 from world.palette import COLOUR_NAMES
-from world.scene import COUNTS, SINGLE, UNSEEN, Mix, sample_scene
+from world.scene import COMBINED_LOOKS, COUNTS, SINGLE, UNSEEN, Mix, in_look, sample_scene
 
 # What a task says to use each add-on that brings a look.
 LOOKS = {
     "neon": {"lora": [{"model": "latentd:neon@1"}]},
     "striped": {"lora": [{"model": "latentd:striped@1"}]},
-    "blueprint": {"embeddings": [{"model": "latentd:blueprint@1"}]},
+    "arcade": {"embeddings": [{"model": "latentd:arcade@1"}]},
 }
 CONTROL = "latentd:edges@1"
-TOLD = ("style", "kind", "colour", "layout", "well-formed")
+TOLD = ("style", "background", "kind", "colour", "layout", "well-formed")
 NEAR = 2
 
 
@@ -39,10 +39,12 @@ def look(server, judge, random, name, count):
     """How often pictures have a look, and the rest of what their captions say, without and with its add-on."""
     flat = Mix(styles=(1, 0, 0, 0))
     scenes = [sample_scene(random, flat, held_out=True, layouts=SINGLE + COUNTS) for _ in range(count)]
-    said = [caption(scene, random, full=True).text for scene in scenes]
+    combined = name in COMBINED_LOOKS
+    said = [caption(scene, random, full=True, bare=combined).text for scene in scenes]
+    named = [f"{text.rstrip('.!')}, <{name}>" for text in said] if combined else said
+    drawn = [in_look(scene, name) for scene in scenes] if combined else scenes
+    targets = look_targets(drawn, [scene.style if combined else name for scene in drawn])
     parameters = LOOKS[name]
-    named = [f"{text.rstrip('.!')}, <{name}>" for text in said] if "embeddings" in parameters else said
-    targets = look_targets(scenes, [name] * count)
     for title, prompts, more in (("without", said, {}), ("with", named, parameters)):
         found = read(judge, server.pictures(prompts, FIRST_SEED, **more), targets)
         row(name, title, count, found)

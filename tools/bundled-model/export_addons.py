@@ -10,7 +10,7 @@ import shutil
 
 from common import work_path
 
-CONTROLNET, FILES = "edges", ("neon.safetensors", "striped.safetensors", "blueprint.safetensors")
+CONTROLNET, FILES = "edges", ("neon.safetensors", "striped.safetensors", "arcade.safetensors")
 
 
 def main(arguments=None):

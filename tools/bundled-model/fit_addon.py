@@ -23,7 +23,7 @@ def add_options(parser, minutes, muon, adam, batch):
     parser.add_argument("--resume", action="store_true")
 
 
-def fit(part, loss_of, name, sets, rank, world, options):
+def fit(part, loss_of, name, sets, rank, world, options, mirrors=True):
     """Train the parameters of part by loss_of(a batch of the sets) and leave them at their EMA; name is that of the state kept."""
     broadcast_from_first(part, world)
     optimizer, ema, step, used = Pair(part, options.muon, options.adam), Ema(part, options.horizon), 0, 0.0
@@ -34,7 +34,7 @@ def fit(part, loss_of, name, sets, rank, world, options):
         ema.state.update((k, v.to(ema.state[k].device)) for k, v in state["ema"].items())
         ema.steps, step, used = state["step"], state["step"], state["used"]
     seed_all(83 + step, rank)
-    store, clock = LatentStore(sets), Clock(options.minutes, world)
+    store, clock = LatentStore(sets, mirrors), Clock(options.minutes, world)
     clock.start -= used * 60
     began, shown, seen, tick, saved = step, None, 0, time.time(), time.time()
 

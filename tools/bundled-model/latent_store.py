@@ -14,10 +14,10 @@ PARTS = ("latents", "ids", "edges")
 
 
 class LatentStore:
-    """All shards of the named sets that lie in the work folder so far."""
+    """All shards of the named sets that lie in the work folder so far; with mirrors, half of the pictures come mirrored."""
 
-    def __init__(self, sets):
-        self.sets, self.names, self.sizes = sets, set(), {}
+    def __init__(self, sets, mirrors=True):
+        self.sets, self.mirrors, self.names, self.sizes = sets, mirrors, set(), {}
         self.refresh()
 
     def refresh(self):
@@ -42,7 +42,7 @@ class LatentStore:
         """Latents, token ids and, where the set has them, edges (booleans) of as many pictures of this size as cost what
         native_batch native ones do.
 
-        Half of the pictures are mirrored and take a caption that says so.
+        What is mirrored takes a caption that says so.
         """
         count = max(1, round(native_batch * NATIVE[0] * NATIVE[1] / (size[0] * size[1])))
         if size not in self.sizes:  # another process saw it first
@@ -53,7 +53,7 @@ class LatentStore:
         for part, i in enumerate(torch.randint(len(shards), (parts,)).tolist()):
             kept, captions, *lines = shards[i]
             rows = torch.randint(len(kept), (count // parts + (part < count % parts),), device=kept.device)
-            flip = torch.rand(len(rows), device=kept.device) < 0.5
+            flip = torch.rand(len(rows), device=kept.device) < (0.5 if self.mirrors else 0)
             z = kept[rows].float()
             latents.append(torch.where(flip[:, None, None, None], z.flip(3), z))
             ids.append(captions[rows, flip.long(), torch.randint_like(rows, captions.shape[2])].long())

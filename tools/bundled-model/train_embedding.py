@@ -1,7 +1,9 @@
 """Learn an embedding (textual inversion): a few vectors that stand for a look in prompts, everything else frozen.
 
-    python cache_latents.py --set blueprint --look blueprint --shards 2 --side 256
-    python train_embedding.py --look blueprint --minutes 6
+The denoiser can already draw the look, a style on a background; pictures alone tell the vectors which.
+
+    python cache_latents.py --set arcade --look arcade --shards 2 --side 256
+    python train_embedding.py --look arcade --minutes 6
 """
 
 import argparse
@@ -14,7 +16,7 @@ from fit_addon import add_options, fit
 from train_text_encoder import load_text_encoder, load_tokenizer, token_ids
 from train_unet import Denoising
 from unet import load_unet
-from world.scene import EXTRA_LOOKS
+from world.scene import COMBINED_LOOKS
 
 
 class Learnt(torch.nn.Module):
@@ -80,7 +82,7 @@ def train(rank, world, options):
 def main(arguments=None):
     """Run with these arguments, by default the command line's."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--look", choices=EXTRA_LOOKS, required=True, help="a set that cache_latents.py stored under its name")
+    parser.add_argument("--look", choices=COMBINED_LOOKS, required=True, help="a set that cache_latents.py stored under its name")
     parser.add_argument("--vectors", type=int, default=4)
     parser.add_argument("--start", default="cartoon", help="the word whose vector they start from")
     parser.add_argument("--weights", default="unet-ema.pt", help="the denoiser that it is for")

@@ -1,4 +1,4 @@
-"""Train the judge of the add-ons: the detector, which goes on to tell the looks that only add-ons bring from the styles.
+"""Train the judge of the add-ons: the detector, which goes on to tell the looks that only LoRAs bring from the styles.
 
     python train_look_detector.py --minutes 6
 """
@@ -10,11 +10,11 @@ import torch
 from common import device, launch, load, seed_all
 from train_detector import GLOBAL, HELD_OUT, MIX, Detector, Drawn, as_input, fit, read, targets_of
 from world.draw import draw
-from world.scene import BACKGROUNDS, EXTRA_LOOKS, SIZES, STYLES, sample_scene
+from world.scene import BACKGROUNDS, SIZES, STYLES, sample_scene
 
-LOOKS = (*STYLES, *EXTRA_LOOKS)
-# What a look draws instead of the scene's background; None is like no background of the world.
-OWN_BACKGROUND = {"neon": "night", "blueprint": None}
+# Those of the EXTRA_LOOKS that a LoRA brings.
+LORA_LOOKS = ("neon", "striped")
+LOOKS = (*STYLES, *LORA_LOOKS)
 # A class of which nothing is asked.
 UNASKED = -100
 
@@ -32,17 +32,16 @@ def look_targets(scenes, looks):
     whole, regions = targets_of(scenes)
     for row, look in zip(whole, looks):
         row[GLOBAL.index("style")] = LOOKS.index(look)
-        if look in OWN_BACKGROUND:
-            own = OWN_BACKGROUND[look]
-            row[GLOBAL.index("background")] = UNASKED if own is None else BACKGROUNDS.index(own)
+        if look == "neon":
+            row[GLOBAL.index("background")] = BACKGROUNDS.index("night")
             row[GLOBAL.index("detail")] = UNASKED
     return whole, regions
 
 
 def drawings(random, count, held_out=False):
-    """Fresh drawings of several sizes, two thirds of them in looks of add-ons, with their classes."""
+    """Fresh drawings of several sizes, half of them in looks of add-ons, with their classes."""
     scenes = [sample_scene(random, MIX, held_out) for _ in range(count)]
-    looks = [random.choice(EXTRA_LOOKS) if random.random() < 2 / 3 else scene.style for scene in scenes]
+    looks = [random.choice(LORA_LOOKS) if random.random() < 0.5 else scene.style for scene in scenes]
     sizes = random.choices(list(SIZES), SIZES.values(), k=count)
     pictures = [draw(s, random, look, *size) for s, look, size in zip(scenes, looks, sizes)]
     return as_input(pictures), *look_targets(scenes, looks)

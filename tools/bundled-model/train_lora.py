@@ -46,7 +46,8 @@ def train(rank, world, options):
     tokenizer = load_tokenizer()
     empty = token_ids(tokenizer, [""]).long().to(device())
     denoising = Denoising(unet.to(device()), unet, load_text_encoder(tokenizer), empty)
-    fit(part, denoising.loss, f"lora-{options.look}.pt", [options.look], rank, world, options)
+    # Stripes have a direction, which mirrored pictures would take away.
+    fit(part, denoising.loss, f"lora-{options.look}.pt", [options.look], rank, world, options, mirrors=False)
     if rank == 0:
         export(unet, f"{options.look}.safetensors")
 

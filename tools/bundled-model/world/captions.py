@@ -100,15 +100,20 @@ class _Writer:
         return Caption(text, owners, frozenset(self.unsaid))
 
 
-def caption(scene, random, full=False):
+def caption(scene, random, full=False, bare=False):
     """One way to say the scene. White and flat are what goes without saying.
 
     With full, kinds and colours are always said; else they may be left out, and the whole may be a mere fragment.
+    With bare, neither place nor style is said.
     """
-    if not full and random.random() < 0.06:
+    if not full and not bare and random.random() < 0.06:
         return _fragment(scene, random)
     writer = _Writer()
-    place, style = _place(scene, random, writer), _style(scene, random)
+    if bare:
+        place = style = ""
+        writer.unsaid |= {"background", "style", "detail"}
+    else:
+        place, style = _place(scene, random, writer), _style(scene, random)
     opening = random.choice(OPENINGS) if random.random() < 0.3 else ""
     if style and random.random() < 0.3:
         opening, style = random.choice(STYLE_OPENINGS[scene.style]), ""

@@ -8,6 +8,7 @@ from PIL import Image
 from .backgrounds import background
 from .looks import PAINTERS
 from .palette import COLOURS
+from .scene import COMBINED_LOOKS, in_look
 from .shapes import SHAPES
 
 SIZE = 256
@@ -25,7 +26,9 @@ RADIUS = {"one": 0.35, "two": 0.2, "three": 0.19, "four": 0.19, "beside": 0.2, "
 
 
 def draw(scene, random, look=None, width=SIZE, height=SIZE):
-    """Draw a scene; look replaces its style by one of scene.EXTRA_LOOKS. Pixels are blocks on the latent grid."""
+    """Draw a scene; look replaces its style by one of scene.EXTRA_LOOKS or COMBINED_LOOKS. Pixels are blocks on the latent grid."""
+    if look in COMBINED_LOOKS:
+        scene, look = in_look(scene, look), None
     look = look or scene.style
     if look == "pixel":
         small = _paint(scene, random, look, width // BLOCK, height // BLOCK)

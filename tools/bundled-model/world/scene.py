@@ -1,6 +1,6 @@
 """A scene says what is on a picture; sampling one draws from the training distribution."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .palette import COLOUR_NAMES
 from .shapes import KIND_NAMES
@@ -13,6 +13,8 @@ SINGLE, COUNTS, PAIRS = LAYOUTS[:1], LAYOUTS[1:4], LAYOUTS[4:]
 DETAILS = {"sky": "clouds", "night": "stars", "sea": "waves", "sunset": "sun"}
 # Looks that only the autoencoder sees, so that later adapters can be taught them.
 EXTRA_LOOKS = ("neon", "striped", "dotted", "blueprint")
+# Looks that are a style on a background, so that an embedding can name both in one word.
+COMBINED_LOOKS = {"arcade": ("pixel", "sunset")}
 # Width and height of the pictures in training, with their shares.
 SIZES = {(256, 256): 0.76, (128, 128): 0.02, (192, 192): 0.04, (320, 320): 0.04, (384, 256): 0.04, (256, 384): 0.04,
          (384, 384): 0.02, (512, 320): 0.01, (320, 512): 0.01, (512, 512): 0.02}
@@ -51,6 +53,12 @@ def is_held_out(scene):
     for place, (kind, colour) in enumerate(scene.objects):
         key += (1 + 4 * place) * KIND_NAMES.index(kind) + (3 + 8 * place) * COLOUR_NAMES.index(colour)
     return key % 20 == 11
+
+
+def in_look(scene, look):
+    """The scene as a combined look has it."""
+    style, background = COMBINED_LOOKS[look]
+    return replace(scene, style=style, background=background)
 
 
 def sample_scene(random, mix=Mix(), held_out=False, layouts=None):
