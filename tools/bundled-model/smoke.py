@@ -25,6 +25,7 @@ def run(folder):
     import import_weights
     import make_tokenizer
     import train_detector
+    import train_preference
     import train_text_encoder
     import train_unet
     import train_vae
@@ -41,7 +42,8 @@ def run(folder):
     train_detector.main(["--processes", "1", "--batch", "16", *minutes["train_detector"]])
     cache_latents.main(["--shards", "2", "--processes", "1"])
     train_unet.main(["--widths", "16,16,16", *small, *minutes["train_unet"]])
-    export.main(["--to", folder])
+    train_preference.main(["--rounds", "1", "--pairs", "4", "--steps", "2", *small])
+    export.main(["--weights", "unet-preferred.pt", "--to", folder])
     import_weights.main(["--from", folder])
     pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
     picture = pipeline("a red heart", num_inference_steps=2, width=128, height=128).images[0]
@@ -61,20 +63,20 @@ def run_addons(folder, small, minutes):
 
     train_look_detector.HELD_OUT = 16
     train_look_detector.main(["--processes", "1", "--batch", "16", *minutes["train_look_detector"]])
-    for look in ("neon", "striped", "blueprint"):
+    for look in ("neon", "striped", "arcade"):
         cache_latents.main(["--set", look, "--look", look, "--shards", "1", "--processes", "1", "--side", "128"])
     cache_latents.main(["--set", "edges", "--edges", "--shards", "1", "--processes", "1", "--side", "128"])
     for look in ("neon", "striped"):
         train_lora.main(["--look", look, *small, *minutes["train_lora"]])
-    train_embedding.main(["--look", "blueprint", *small, *minutes["train_embedding"]])
+    train_embedding.main(["--look", "arcade", *small, *minutes["train_embedding"]])
     train_controlnet.main([*small, *minutes["train_controlnet"]])
     export_addons.main(["--to", f"{folder}-addons"])
     control = ControlNetModel.from_pretrained(f"{folder}-addons/edges")
     pipeline = StableDiffusionControlNetPipeline.from_pretrained(folder, controlnet=control, safety_checker=None)
     pipeline.load_lora_weights(f"{folder}-addons", weight_name="neon.safetensors")
-    pipeline.load_textual_inversion(f"{folder}-addons/blueprint.safetensors")
+    pipeline.load_textual_inversion(f"{folder}-addons/arcade.safetensors")
     guide = Image.new("RGB", (128, 128))
-    picture = pipeline("a red heart, <blueprint>", guide, num_inference_steps=2, width=128, height=128).images[0]
+    picture = pipeline("a red heart, <arcade>", guide, num_inference_steps=2, width=128, height=128).images[0]
     print("picture with add-ons", *picture.size)
 
 
