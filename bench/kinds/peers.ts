@@ -1,10 +1,10 @@
-import { availableParallelism, loadavg } from 'node:os'
 import type { Engine } from '../../engine/index.ts'
 import type { BenchContext } from '../bench-context.ts'
 import { benchModel } from '../engine/bench-model.ts'
 import { CrowdRunner } from '../engine/crowd-runner.ts'
 import { benchDevice, crowdOf, openBenchEngine, requestOf } from '../engine/engine-crowd.ts'
 import type { Peers } from '../generated/scenarios.ts'
+import { busyCores } from '../measure/busy-cores.ts'
 import { interleave } from '../measure/interleave.ts'
 import { round } from '../measure/percentiles.ts'
 import { PeerProcess } from '../peers/peer-process.ts'
@@ -24,8 +24,8 @@ export async function measurePeers(scenario: Peers, context: BenchContext): Prom
   context.progress(0, 1, 'starting Python')
   const peers = await PeerProcess.start(model.path, context.device)
   const { engines, missing, versions } = peers.facts
-  const [load = 0] = loadavg()
-  if (load > availableParallelism() / 2) context.note(`The machine was busy with something else (load ${load.toFixed(1)}): the threads of other engines wait for each other in loops and lose far more by that than ours do, so these ratios say nothing`)
+  const busy = await busyCores()
+  if (busy > 0.3) context.note(`The machine was busy with something else (${busy.toFixed(1)} cores): the threads of other engines wait for each other in loops and lose far more by that than ours do, so these ratios say nothing`)
   context.note(Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', '))
   const runner = new CrowdRunner()
   const maxRows = 2 * Math.max(...scenario.pictures)

@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process'
 import t from 'tap'
 import { poissonArrivals } from '../../bench/measure/arrivals.ts'
+import { busyCores } from '../../bench/measure/busy-cores.ts'
 import { compareRounds, interleave } from '../../bench/measure/interleave.ts'
 import { median, round, summarize } from '../../bench/measure/percentiles.ts'
 import { seededRandom } from '../../bench/measure/random.ts'
@@ -81,4 +83,11 @@ t.test('requests are drawn by weight, the same ones for the same seed, each with
 t.test('sorting keeps every request and puts those of a kind together', async t => {
   const requests = [2, 0, 1, 0, 2].map((kind, index) => ({ kind, task: { index } }))
   t.same(sortByKind(requests).map(group => group.map(({ kind, task }) => [kind, task.index])), [[[0, 1], [0, 3]], [[1, 2]], [[2, 0], [2, 4]]])
+})
+
+t.test('what another process does is seen', async t => {
+  const other = spawn(process.execPath, ['-e', 'for (;;) ;'], { stdio: 'ignore' })
+  t.teardown(() => other.kill('SIGKILL'))
+  const busy = await busyCores(500)
+  t.ok(busy > 0.3, `${busy} cores`)
 })
