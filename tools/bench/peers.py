@@ -13,6 +13,10 @@ import sys
 import time
 import warnings
 
+# Answers alone go to stdout: stable-diffusion.cpp draws its progress there.
+ANSWERS = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", DIFFUSERS_VERBOSITY="error", TRANSFORMERS_VERBOSITY="error")
 warnings.filterwarnings("ignore")
 
@@ -132,16 +136,17 @@ class SdCppPeer:
 
         sd.set_log_callback(lambda *_: None)
         sd.set_progress_callback(lambda *_: None)
-        self.euler = sd.SampleMethod.EULER
-        self.context = sd.SDContext(sd.SDContextParams(model_path=FOLDER, n_threads=torch.get_num_threads(), wtype=sd.SDType.F16))
+        self.sd = sd
 
     def pictures(self, count, width, height, steps, guidance):
-        def run():
-            for index in range(count):
-                self.context.generate(PROMPT.format(index), negative_prompt="blurry", width=width, height=height, seed=index, sample_steps=steps,
-                                      cfg_scale=guidance, sample_method=self.euler)
+        return sum(self.picture(index, width, height, steps, guidance) for index in range(count))
 
-        return timed(run)
+    def picture(self, index, width, height, steps, guidance):
+        # A second picture of one context ends the process (cyllama 0.2.18). Opening is not counted.
+        context = self.sd.SDContext(self.sd.SDContextParams(model_path=FOLDER, n_threads=torch.get_num_threads(), wtype=self.sd.SDType.F16))
+        return timed(lambda: context.generate(
+            PROMPT.format(index), negative_prompt="blurry", width=width, height=height, seed=index, sample_steps=steps, cfg_scale=guidance,
+            sample_method=self.sd.SampleMethod.EULER))
 
 
 def timed(work):
@@ -155,7 +160,7 @@ def timed(work):
 
 
 def answer(value):
-    print(json.dumps(value), flush=True)
+    print(json.dumps(value), file=ANSWERS, flush=True)
 
 
 def main():
