@@ -23,7 +23,7 @@ export interface EngineOptions {
 
 /** What one run of a network did. */
 export interface RunReport {
-  readonly stage: 'encodeImage' | 'encodePrompt' | 'denoise' | 'decode' | 'checkContent'
+  readonly stage: 'encodeImage' | 'encodePrompt' | 'projectPrompt' | 'denoise' | 'decode' | 'checkContent'
   readonly model: string
   /** Rows of the run: a generation with guidance takes two in `denoise`. */
   readonly rows: number

@@ -54,7 +54,7 @@ export async function watchEngine(): Promise<EngineWatch> {
   return {
     sessions,
     denoiser() {
-      const found = sessions.findLast(({ inputNames }) => inputNames.includes('encoder_hidden_states') && inputNames.includes('timestep'))
+      const found = sessions.findLast(({ inputNames }) => inputNames.includes('sample') && inputNames.includes('timestep'))
       if (!found) throw new Error('No denoiser was opened')
       return found
     },

@@ -1,5 +1,6 @@
 import { buildClipText } from '../../engine/architectures/clip-text.ts'
 import { buildControlNet } from '../../engine/architectures/control-net.ts'
+import { buildPromptProjection } from '../../engine/architectures/prompt-projection.ts'
 import { buildUnet } from '../../engine/architectures/unet.ts'
 import { buildVaeDecoder } from '../../engine/architectures/vae-decoder.ts'
 import { buildVaeEncoder } from '../../engine/architectures/vae-encoder.ts'
@@ -15,7 +16,7 @@ export type ComponentConfig = Readonly<Record<string, unknown>>
 export function networkShapes(configs: { readonly text_encoder: ComponentConfig; readonly unet: ComponentConfig; readonly vae: ComponentConfig }) {
   return {
     text_encoder: recorded(source => buildClipText(configs.text_encoder, source, 'cpu')),
-    unet: recorded(source => buildUnet(configs.unet, source, 'cpu')),
+    unet: recorded(source => [buildUnet(configs.unet, source, 'cpu'), buildPromptProjection(configs.unet, source, 'cpu')]),
     vae: recorded(source => [buildVaeEncoder(configs.vae, source, 'cpu'), buildVaeDecoder(configs.vae, source, 'cpu')]),
   }
 }

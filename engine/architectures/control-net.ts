@@ -9,7 +9,7 @@ import type { WeightSource } from '../weights/weight-source.ts'
 import { GUIDE_CHANNELS, parseControlNetConfig } from './control-net-config.ts'
 import type { ControlNetConfig } from './control-net-config.ts'
 import { NetworkWeights } from './network-weights.ts'
-import { downPath, firstChannels, inputConv, middleBlock, unetInputs, unetParts, unetSample } from './unet-encoder.ts'
+import { downPath, firstChannels, inputConv, middleBlock, projectedContext, unetInputs, unetParts, unetSample } from './unet-encoder.ts'
 import type { EncoderMaps, UnetInputs, UnetParts } from './unet-encoder.ts'
 
 /** A ControlNet's configuration and weights. */
@@ -85,10 +85,9 @@ export function addControl(
   return { skips: targets.slice(0, -1), map: targets.at(-1) as FeatureMap }
 }
 
-function checkFit(settings: ControlNetConfig, { context, channels, added }: UnetInputs, index: number): void {
-  const { width } = context.states
-  if (settings.contextWidth !== width) {
-    throw new ControlNetMisfitError(index, `it takes prompts of width ${settings.contextWidth}, and the UNet those of width ${width}`)
+function checkFit(settings: ControlNetConfig, { contextWidth, channels, added }: UnetInputs, index: number): void {
+  if (settings.contextWidth !== contextWidth) {
+    throw new ControlNetMisfitError(index, `it takes prompts of width ${settings.contextWidth}, and the UNet those of width ${contextWidth}`)
   }
   if (settings.added && settings.added.width !== added?.width) {
     throw new ControlNetMisfitError(index, 'it is told of the text and the sizes in another way than the UNet')
@@ -103,7 +102,7 @@ function controlNetMaps(
   graph: GraphBuilder, layers: Layers, inputs: UnetInputs, settings: ControlNetConfig, weights: WeightSource, index: number,
 ): readonly FeatureMap[] {
   return graph.within(`control_net_${index}`, () => {
-    const parts = unetParts(graph, layers, new NetworkWeights(weights, '', `control_${index}.`), settings, inputs)
+    const parts = unetParts(graph, layers, new NetworkWeights(weights, '', `control_${index}.`), settings, inputs, projectedContext(layers, inputs))
     const guide = graph.input(`control_guide_${index}`, 'uint8', ['rows', 'height', 'width', GUIDE_CHANNELS])
     const input = inputConv(parts, layers.features(leadingChannels(graph, inputs, settings.inChannels), settings.inChannels))
     const { map, skips } = downPath(parts, layers.add(input, guideEmbedding(parts, guideFeatures(graph, layers, guide, settings))))

@@ -1,6 +1,7 @@
 import type { GraphBuilder } from '../graph/graph-builder.ts'
 import type { Layers, Tokens } from '../graph/layers.ts'
 import type { WeightSource } from '../weights/weight-source.ts'
+import { crossAttentions } from './cross-attentions.ts'
 import { NetworkWeights } from './network-weights.ts'
 import type { ContextAttention } from './transformer.ts'
 import type { UnetConfig } from './unet-config.ts'
@@ -38,7 +39,7 @@ export function imageAttention(
   graph: GraphBuilder, layers: Layers, config: UnetConfig, adapters: readonly IpAdapterSource[],
 ): ContextAttention | undefined {
   if (adapters.length === 0) return undefined
-  const numbers = new Map(contextAttentions(config).map((name, place) => [name, 2 * place + 1]))
+  const numbers = new Map(crossAttentions(config).map(({ name }, place) => [name, 2 * place + 1]))
   const guides = adapters.map(({ tokens, width, weights }, index) => {
     if (width !== config.contextWidth) {
       throw new IpAdapterMisfitError(index, `it gives tokens of width ${width}, and the UNet takes those of width ${config.contextWidth}`)
@@ -62,17 +63,4 @@ export function imageAttention(
     })
     return layers.addTokens(sum, layers.scaleTokens(found, scale))
   }, attended)
-}
-
-/** The attentions to the context in the order in which adapters' files number them: down, up, and then the middle. */
-function contextAttentions({ down, up, middle }: UnetConfig): readonly string[] {
-  const blocks = [
-    ...down.map((level, index) => ({ level, name: `down_blocks.${index}`, layers: level.layers })),
-    ...up.map((level, index) => ({ level, name: `up_blocks.${index}`, layers: level.layers + 1 })),
-    ...(middle ? [{ level: middle, name: 'mid_block', layers: 1 }] : []),
-  ]
-  return blocks.filter(({ level }) => level.hasAttention).flatMap(({ level, name, layers }) => {
-    const attentions = Array.from({ length: layers }, (_, layer) => `${name}.attentions.${layer}`)
-    return attentions.flatMap(attention => Array.from({ length: level.transformerDepth }, (_, depth) => `${attention}.transformer_blocks.${depth}.attn2`))
-  })
 }

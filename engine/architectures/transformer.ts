@@ -1,9 +1,15 @@
-import type { ContextMask, FeatureMap, Layers, Tokens } from '../graph/layers.ts'
+import type { ContextMask, FeatureMap, HeadTokens, Layers, Tokens } from '../graph/layers.ts'
 import type { NetworkWeights } from './network-weights.ts'
 
-/** What the pixels attend to: the prompt's states, and which of them each row has. */
+/** What an attention looks at. */
+export interface KeysAndValues {
+  readonly key: Tokens | HeadTokens
+  readonly value: Tokens | HeadTokens
+}
+
+/** What the pixels attend to: what each attention makes of the prompt's states, and which of them each row has. */
 export interface Context {
-  readonly states: Tokens
+  readonly look: (weights: NetworkWeights, width: number, heads: number) => KeysAndValues
   readonly mask: ContextMask
   /** What else the pixels attend to. */
   readonly beside?: ContextAttention | undefined
@@ -47,27 +53,29 @@ function transformerBlock(layers: Layers, weights: NetworkWeights, input: Tokens
   const norm = (name: string, tokens: Tokens): Tokens => layers.layerNorm(tokens, weights.norm(name, width), LAYER_NORM_EPSILON)
 
   const normed = norm('norm1', input)
-  const seen = layers.addTokens(attention(layers, weights.at('attn1'), normed, { states: normed }, heads), input)
+  const self = { look: (own: NetworkWeights) => projectStates(layers, own, normed, width) }
+  const seen = layers.addTokens(attention(layers, weights.at('attn1'), normed, self, heads), input)
   const told = layers.addTokens(attention(layers, weights.at('attn2'), norm('norm2', seen), context, heads), seen)
   const wide = layers.geglu(norm('norm3', told), weights.linear('ff.net.0.proj', width, 2 * FEED_FORWARD_FACTOR * width))
   return layers.addTokens(layers.linear(wide, weights.linear('ff.net.2', FEED_FORWARD_FACTOR * width, width)), told)
 }
 
 function attention(
-  layers: Layers, weights: NetworkWeights, tokens: Tokens, context: Pick<Context, 'states'> & Partial<Context>, heads: number,
+  layers: Layers, weights: NetworkWeights, tokens: Tokens, { look, mask, beside }: Pick<Context, 'look'> & Partial<Context>, heads: number,
 ): Tokens {
-  const { states, mask, beside } = context
   const { width } = tokens
   const query = layers.linear(tokens, weights.matrix('to_q', width, width))
-  const attended = layers.attention({
-    query,
-    key: layers.linear(states, weights.matrix('to_k', states.width, width)),
-    value: layers.linear(states, weights.matrix('to_v', states.width, width)),
-    heads,
-    ...(mask && { mask }),
-  })
+  const attended = layers.attention({ query, ...look(weights, width, heads), heads, ...(mask && { mask }) })
   const found = beside ? beside({ name: weights.name, query, heads }, attended) : attended
   return layers.linear(found, weights.linear('to_out.0', width, width))
+}
+
+/** The keys and values of states, for an attention of this width. */
+export function projectStates(layers: Layers, weights: NetworkWeights, states: Tokens, width: number): { readonly key: Tokens; readonly value: Tokens } {
+  return {
+    key: layers.linear(states, weights.matrix('to_k', states.width, width)),
+    value: layers.linear(states, weights.matrix('to_v', states.width, width)),
+  }
 }
 
 function projection(weights: NetworkWeights, name: string, width: number, { hasLinearProjection }: TransformerOptions) {

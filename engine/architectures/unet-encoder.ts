@@ -1,9 +1,9 @@
 import type { GraphBuilder, Value } from '../graph/graph-builder.ts'
-import type { FeatureMap, Layers, Tokens } from '../graph/layers.ts'
+import type { ContextMask, FeatureMap, Layers, Tokens } from '../graph/layers.ts'
 import type { NetworkWeights } from './network-weights.ts'
 import { resnet } from './resnet.ts'
 import { embedding, sinusoids } from './time-embedding.ts'
-import { transformer } from './transformer.ts'
+import { projectStates, transformer } from './transformer.ts'
 import type { Context } from './transformer.ts'
 import type { AddedConditions, UnetEncoderConfig, UnetLevel } from './unet-config.ts'
 
@@ -14,7 +14,10 @@ export interface UnetInputs {
   readonly channels: number
   /** float32 [rows] */
   readonly timestep: Value
-  readonly context: Context
+  /** The prompts' states; the graph has that input only where something asks for them. */
+  readonly states: () => Tokens
+  readonly contextWidth: number
+  readonly mask: ContextMask
   /** Present where the network is told these too. */
   readonly added?: { readonly textEmbeds: Value; readonly timeIds: Value; readonly width: number }
 }
@@ -41,16 +44,21 @@ export function unetSample(graph: GraphBuilder, { inChannels }: UnetEncoderConfi
 }
 
 /**
- * Adds the inputs that every row of a UNet has beside its sample: `timestep`, `encoder_hidden_states` and
- * `encoder_attention_bias`, and where the network takes them `text_embeds` and `time_ids`.
+ * Adds the inputs that every row of a UNet has beside its sample: `timestep` and `encoder_attention_bias`, and where the network
+ * takes them `text_embeds` and `time_ids`; `encoder_hidden_states` where something makes keys and values of them.
  */
 export function unetInputs(graph: GraphBuilder, layers: Layers, sample: Value, config: UnetEncoderConfig): UnetInputs {
   const { inChannels, contextWidth } = config
   const timestep = graph.input('timestep', 'float32', ['rows'])
-  const states = graph.input('encoder_hidden_states', 'float32', ['rows', 'tokens', contextWidth])
-  const bias = graph.input('encoder_attention_bias', 'float32', ['rows', 1, 1, 'tokens'])
-  const context = { states: layers.tokens(states, contextWidth), mask: layers.contextMask(bias) }
-  return { sample, channels: inChannels, timestep, context, ...(config.added && { added: addedInputs(graph, config.added) }) }
+  let known: Tokens | undefined
+  const states = (): Tokens => (known ??= layers.tokens(graph.input('encoder_hidden_states', 'float32', ['rows', 'tokens', contextWidth]), contextWidth))
+  const mask = layers.contextMask(graph.input('encoder_attention_bias', 'float32', ['rows', 1, 1, 'tokens']))
+  return { sample, channels: inChannels, timestep, states, contextWidth, mask, ...(config.added && { added: addedInputs(graph, config.added) }) }
+}
+
+/** A context of which every run makes the keys and values. */
+export function projectedContext(layers: Layers, { states, mask }: UnetInputs): Context {
+  return { mask, look: (weights, width) => projectStates(layers, weights, states(), width) }
 }
 
 function addedInputs(graph: GraphBuilder, { width }: AddedConditions): Required<UnetInputs>['added'] {
@@ -63,9 +71,9 @@ function addedInputs(graph: GraphBuilder, { width }: AddedConditions): Required<
 
 /** A network's parts over the inputs it may share with others. */
 export function unetParts<Config extends UnetEncoderConfig>(
-  graph: GraphBuilder, layers: Layers, weights: NetworkWeights, config: Config, inputs: UnetInputs,
+  graph: GraphBuilder, layers: Layers, weights: NetworkWeights, config: Config, inputs: UnetInputs, context: Context,
 ): UnetParts<Config> {
-  return { graph, layers, weights, config, time: condition(graph, layers, weights, config, inputs), context: inputs.context }
+  return { graph, layers, weights, config, time: condition(graph, layers, weights, config, inputs), context }
 }
 
 /** silu of what is told of the timestep, the whole text and the sizes, which is what every residual block begins with. */

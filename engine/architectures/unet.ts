@@ -9,17 +9,20 @@ import type { ControlNetSource } from './control-net.ts'
 import { imageAttention } from './ip-adapter.ts'
 import type { IpAdapterSource } from './ip-adapter.ts'
 import { NetworkWeights } from './network-weights.ts'
-import { downPath, inputConv, levelLayer, middleBlock, unetInputs, unetParts, unetSample } from './unet-encoder.ts'
-import type { UnetParts } from './unet-encoder.ts'
+import { keysAndValuesInputs } from './prompt-projection.ts'
+import type { Context } from './transformer.ts'
+import { downPath, inputConv, levelLayer, middleBlock, projectedContext, unetInputs, unetParts, unetSample } from './unet-encoder.ts'
+import type { UnetInputs, UnetParts } from './unet-encoder.ts'
 import { parseUnetConfig } from './unet-config.ts'
 import type { UnetConfig } from './unet-config.ts'
 
 /**
  * The denoising network of the SD 1.x, 2.x and SDXL families and of any configuration of that shape.
  *
- * `sample` float32 [rows, channels, h, w], `timestep` float32 [rows], `encoder_hidden_states` float32 [rows, tokens, width],
- * `encoder_attention_bias` float32 [rows, 1, 1, tokens], and with SDXL `text_embeds` float32 [rows, text width] and
- * `time_ids` float32 [rows, ids] → `out_sample` float32 [rows, channels, h, w].
+ * `sample` float32 [rows, channels, h, w], `timestep` float32 [rows], `encoder_attention_bias` float32 [rows, 1, 1, tokens], what
+ * `buildPromptProjection` gives, and with SDXL `text_embeds` float32 [rows, text width] and `time_ids` float32 [rows, ids]
+ * → `out_sample` float32 [rows, channels, h, w]. Where there is no such projection `encoder_hidden_states` float32
+ * [rows, tokens, width] stands in its place, and ControlNets take it everywhere.
  *
  * ControlNets are drawn into the same graph, so that what they give the UNet never leaves the device; each adds the
  * inputs that `addControl` names. So are IP-Adapters, each with the inputs that `imageAttention` names; ControlNets do not see
@@ -38,7 +41,8 @@ export function buildUnet(
   const layers = makeLayers(graph, sample, lowering, 'float16')
   const inputs = unetInputs(graph, layers, sample, settings)
   const beside = imageAttention(graph, layers, settings, ipAdapters)
-  const parts = unetParts(graph, layers, new NetworkWeights(source), settings, { ...inputs, context: { ...inputs.context, beside } })
+  const context = layers.takesKeysAndValues ? givenContext(graph, inputs) : projectedContext(layers, inputs)
+  const parts = unetParts(graph, layers, new NetworkWeights(source), settings, inputs, { ...context, beside })
 
   const { map, skips } = downPath(parts, inputConv(parts, layers.features(sample, settings.inChannels)))
   const middle = middleBlock(parts, map)
@@ -46,6 +50,11 @@ export function buildUnet(
   const out = outputLayers(parts, upPath(parts, controlled.map, [...controlled.skips]))
   graph.output('out_sample', 'float32', ['rows', settings.outChannels, 'h', 'w'], layers.toNchw(out))
   return graph.build()
+}
+
+/** A context whose keys and values are inputs. */
+function givenContext(graph: GraphBuilder, { mask }: UnetInputs): Context {
+  return { mask, look: ({ name }, width, heads) => keysAndValuesInputs(graph, name, width, heads) }
 }
 
 /** Doubles the resolution level by level; each step sees what the way down gave at its place. */

@@ -33,7 +33,7 @@ export function layersWith({ takesLora = none, isInteger = none }: LayerChoice):
     if (lowering === 'cuda') return createCudaLayers(graph, input, precision, contribOperators(graph), takesLora)
     const context: LayerContext = { graph, precision: 'float32', rows: rowCount(graph, input), takesLora, isInteger }
     const tokenLayers = createTokenLayers(context)
-    return { ...tokenLayers, ...createCpuFeatureLayers(context, tokenLayers) }
+    return { ...tokenLayers, ...createCpuFeatureLayers(context, tokenLayers), takesKeysAndValues: true }
   }
 }
 
@@ -49,7 +49,7 @@ export function createCudaLayers(
       return graph.node('Reshape', [operators.biasSplitGelu(batched, bias), graph.integers(-1, width)])
     },
   })
-  return { ...tokenLayers, ...createCudaFeatureLayers(context, tokenLayers, operators) }
+  return { ...tokenLayers, ...createCudaFeatureLayers(context, tokenLayers, operators), takesKeysAndValues: false }
 }
 
 function rowCount(graph: GraphBuilder, input: Value): Value {

@@ -14,6 +14,11 @@ export interface Tokens {
   readonly width: number
 }
 
+/** Keys or values as attention reads them: float32 [rows, heads, tokens, width of a head]. */
+export interface HeadTokens {
+  readonly byHead: Value
+}
+
 /** `weight` [out, in] or [out, in, 1, 1]. */
 export interface LinearWeights {
   /** Of the layer, within its network. */
@@ -47,8 +52,8 @@ export interface GroupNormOptions {
 
 export interface AttentionInputs {
   readonly query: Tokens
-  readonly key: Tokens
-  readonly value: Tokens
+  readonly key: Tokens | HeadTokens
+  readonly value: Tokens | HeadTokens
   readonly heads: number
   /** From `contextMask`; nothing is masked without it. */
   readonly mask?: ContextMask
@@ -125,6 +130,8 @@ export interface TokenLayers {
   geglu(tokens: Tokens, weights: Required<LinearWeights>): Tokens
   /** From float32 [rows, 1, 1, tokens]: 0, or a large negative number for tokens that a row does not have. */
   contextMask(bias: Value): ContextMask
+  /** Keys or values for a graph that is handed them: float32 [rows, heads, tokens, width of a head]. */
+  splitHeads(tokens: Tokens, heads: number): Value
   /** softmax(q · kᵀ / √(width of a head)) · v. */
   attention(inputs: AttentionInputs): Tokens
 }
@@ -133,4 +140,10 @@ export interface TokenLayers {
  * The layers that networks are drawn with. Each lowering implements them in the element type, memory layout and
  * operators that suit its device, so that a network's description knows none of these.
  */
-export type Layers = FeatureLayers & TokenLayers
+export interface Layers extends FeatureLayers, TokenLayers {
+  /**
+   * Whether a network that runs many times over one context is handed the context's keys and values, which a graph of their own
+   * makes once: where inputs lie in the memory that is computed in. Where each run copies them, they are made again instead.
+   */
+  readonly takesKeysAndValues: boolean
+}

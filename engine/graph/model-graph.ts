@@ -21,6 +21,6 @@ export interface ModelGraph {
 
 /**
  * How a graph is lowered: float32 NCHW for the CPU, float16 NHWC with the runtime's fused operators for CUDA.
- * Inputs and outputs are the same for both.
+ * Inputs and outputs are the same for both, but for what `Layers.takesKeysAndValues` says.
  */
 export type Lowering = 'cpu' | 'cuda'

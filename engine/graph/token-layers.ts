@@ -5,7 +5,7 @@ import type { LayerContext } from './layer-context.ts'
 import { integerLinear, integerTokens } from './integer-linear.ts'
 import type { IntegerTokens } from './integer-linear.ts'
 import { addLinearLora } from './lora-branch.ts'
-import type { AttentionInputs, LinearWeights, NormWeights, TokenLayers, Tokens } from './layers.ts'
+import type { AttentionInputs, HeadTokens, LinearWeights, NormWeights, TokenLayers, Tokens } from './layers.ts'
 
 /** A mask entry below this hides its token. */
 const HIDDEN_BELOW = -1
@@ -113,12 +113,19 @@ export function createTokenLayers(context: LayerContext, splitGelu?: SplitGelu):
       return { value: graph.node('Reshape', [cast(graph, isPresent, 'int32'), graph.integers(0, -1)]) }
     },
 
+    splitHeads(input, heads) {
+      const shape = graph.node('Concat', [rows, graph.integers(-1, heads, input.width / heads)], { attributes: { axis: { int: 0 } } })
+      const byToken = graph.node('Reshape', [input.value, shape])
+      return cast(graph, graph.node('Transpose', [byToken], { attributes: { perm: { ints: [0, 2, 1, 3] } } }), 'float32')
+    },
+
     attention({ query, key, value, heads, mask, isCausal = false }: AttentionInputs) {
-      const inputs = [perRow(query), perRow(key), perRow(value), ...(mask ? [undefined, mask.value] : [])]
+      const lookedAt = (input: Tokens | HeadTokens): Value => ('byHead' in input ? input.byHead : perRow(input))
+      const inputs = [perRow(query), lookedAt(key), lookedAt(value), ...(mask ? [undefined, mask.value] : [])]
       const result = graph.node('com.microsoft.MultiHeadAttention', inputs, {
         attributes: { num_heads: { int: heads }, ...(isCausal && { unidirectional: { int: 1 } }) },
       })
-      return tokens(result, value.width)
+      return tokens(result, query.width)
     },
   }
 }

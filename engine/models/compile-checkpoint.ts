@@ -2,6 +2,7 @@ import { buildClipText } from '../architectures/clip-text.ts'
 import { parseClipTextConfig } from '../architectures/clip-text-config.ts'
 import { integerLayers } from '../architectures/integer-layers.ts'
 import type { ModelPrecision } from '../architectures/integer-layers.ts'
+import { buildPromptProjection } from '../architectures/prompt-projection.ts'
 import { parseUnetConfig } from '../architectures/unet-config.ts'
 import { buildUnet } from '../architectures/unet.ts'
 import { parseVaeConfig } from '../architectures/vae-config.ts'
@@ -25,6 +26,8 @@ export interface CompiledCheckpoint {
   /** In the order of the components. */
   readonly textEncoders: readonly ModelGraph[]
   readonly unet: ModelGraph
+  /** What makes the keys and values that the UNet takes; absent where it makes them itself. */
+  readonly promptProjection: ModelGraph | undefined
   readonly vae: CompiledModel<LoadedVae>
 }
 
@@ -49,12 +52,14 @@ export function compileCheckpoint(checkpoint: Checkpoint, lowering: Lowering, op
   const { family, configs, weights, strangers } = checkpoint
   const { takesLora = () => false, precision = 'default' } = options
   const choiceOf = (component: LoraComponent): LayerChoice => ({ takesLora: layer => takesLora(component, layer) })
+  const unetLayers = layersWith({ ...choiceOf('unet'), isInteger: integerLayers(precision) })
   const graphs = {
     textEncoders: textEncodersOf(configs).map(([component, config]) => {
       const role = FAMILY_TEXT_ENCODERS[family][component]
       return buildClipText(config, weights[component] as TensorSource, lowering, layersWith(choiceOf(component)), role)
     }),
-    unet: buildUnet(configs.unet, weights.unet, lowering, layersWith({ ...choiceOf('unet'), isInteger: integerLayers(precision) })),
+    unet: buildUnet(configs.unet, weights.unet, lowering, unetLayers),
+    promptProjection: buildPromptProjection(configs.unet, weights.unet, lowering, unetLayers),
     vae: compileVae(configs.vae, weights.vae, lowering),
   }
   refuseUnused([...Object.values(weights).flatMap(source => source.unused()), ...strangers])

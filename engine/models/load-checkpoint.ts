@@ -11,11 +11,12 @@ import type { WeightComponent } from '../weights/component-names.ts'
 import { compileCheckpoint } from './compile-checkpoint.ts'
 import { loweringOf, openCompiled } from './compiled-model.ts'
 import { denoiserBytes, heldBytes } from './held-bytes.ts'
-import type { LoadedModel, LoadedTextEncoder, TokenizerFiles } from './loaded-model.ts'
+import type { LoadedModel, LoadedPromptProjection, LoadedTextEncoder, TokenizerFiles } from './loaded-model.ts'
 import { prepareForLoras } from './lora-layers.ts'
 import type { ModelRegistry, ModelSpec } from './model-spec.ts'
 import { openCheckpoint } from './open-checkpoint.ts'
 import type { Checkpoint } from './open-checkpoint.ts'
+import { takesStates } from './takes-states.ts'
 import { takesMask } from './takes-mask.ts'
 import type { OpenModel } from './weights-budget.ts'
 
@@ -34,7 +35,7 @@ export async function loadCheckpoint(
   const checkpoint = await openCheckpoint(spec.path, spec.configPath)
   const lowering = loweringOf(runtime)
   const lora = await prepareForLoras(checkpoint, registry)
-  const { unet, textEncoders, vae } = compileCheckpoint(checkpoint, lowering, { takesLora: lora.takesLora, precision })
+  const { unet, promptProjection, textEncoders, vae } = compileCheckpoint(checkpoint, lowering, { takesLora: lora.takesLora, precision })
   const byteLength = Object.entries(checkpoint.weights).reduce((sum, [component, source]) => {
     if (component === 'unet') return sum + denoiserBytes(source.used(), lowering, precision)
     return sum + heldBytes(component as WeightComponent, source.used(), lowering)
@@ -44,11 +45,15 @@ export async function loadCheckpoint(
     const encoders = texts.map((text, index) => {
       return { ...text, session: sessions[index] as ModelSession, loraInputs: loraInputsOf((textEncoders[index] as ModelGraph).inputs) }
     })
-    const own = { unet: sessions[texts.length] as ModelSession, vae: vae.assemble(sessions.slice(texts.length + 1)) }
+    const [unetSession, ...rest] = sessions.slice(texts.length) as [ModelSession, ...ModelSession[]]
+    const projectionSession = promptProjection && (rest.shift() as ModelSession)
+    const projection = projectionSession && { promptProjection: describeProjection(projectionSession) }
+    const own = { unet: unetSession, takesStates: takesStates(unet), ...projection, vae: vae.assemble(rest) }
     const loras = { loraInputs: loraInputsOf(unet.inputs), loraTargets: lora.targets }
     return { spec, ...describe(checkpoint), textEncoders: encoders, ...own, ...loras, byteLength }
   }
-  return openCompiled(spec, { byteLength, graphs: [...textEncoders, unet, ...vae.graphs], assemble }, runtime, makeRoom)
+  const graphs = [...textEncoders, unet, ...(promptProjection ? [promptProjection] : []), ...vae.graphs]
+  return openCompiled(spec, { byteLength, graphs, assemble }, runtime, makeRoom)
 }
 
 type Described = 'contextSize' | 'added' | 'zerosEmptyPrompt' | 'latentChannels' | 'latentFactor' | 'noiseSchedule' | 'takesMask'
@@ -59,6 +64,11 @@ function describe({ configs, noiseSchedule, zerosEmptyPrompt }: Checkpoint): Pic
   const added = addedInputsOf(configs)
   const own = { contextSize: contextWidth, latentChannels, latentFactor, takesMask: takesMask(configs) }
   return { noiseSchedule, zerosEmptyPrompt, ...own, ...(added && { added }) }
+}
+
+function describeProjection(session: ModelSession): LoadedPromptProjection {
+  const tensors = session.outputs.map(({ name, dims: [, heads, , width] }) => ({ name, heads: heads as number, width: width as number }))
+  return { session, tensors, loraInputs: loraInputsOf(session.inputs) }
 }
 
 function describeTextEncoders({ configs, tokenizers }: Checkpoint): readonly Omit<LoadedTextEncoder, 'session' | 'loraInputs'>[] {

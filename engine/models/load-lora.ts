@@ -36,10 +36,10 @@ export async function loadLora(
 }
 
 /** The graphs got their inputs when the checkpoint was loaded; a file that was replaced since may name other layers. */
-function checkInputs(modules: readonly LoraModule[], layers: readonly LoraLayer[], { loraInputs, textEncoders }: LoadedModel): void {
+function checkInputs(modules: readonly LoraModule[], layers: readonly LoraLayer[], { loraInputs, promptProjection, textEncoders }: LoadedModel): void {
   const present = new Set<string>()
   const note = (component: LoraComponent, inputs: readonly LoraInputs[]): void => inputs.forEach(({ name }) => present.add(`${component} ${name}`))
-  note('unet', loraInputs)
+  note('unet', [...loraInputs, ...(promptProjection?.loraInputs ?? [])])
   for (const encoder of textEncoders) note(encoder.component, encoder.loraInputs)
   modules.forEach(({ component, key }, index) => {
     if (present.has(`${component} ${layers[index]?.name}`)) return

@@ -12,6 +12,7 @@ import type { ModelSpec } from './model-spec.ts'
 import { openCheckpoint } from './open-checkpoint.ts'
 import { openControlNet } from './open-control-net.ts'
 import { openIpAdapter } from './open-ip-adapter.ts'
+import { takesStates } from './takes-states.ts'
 import type { OpenModel } from './weights-budget.ts'
 
 /** The models that go into a UNet's graph, in the order of its inputs, once for each use. */
@@ -43,6 +44,7 @@ export async function loadSteeredUnet(
   const relativeCost = [...sources].reduce((sum, source) => sum + elementCount(source.used()), 0) / elementCount(checkpoint.weights.unet.used())
   const assemble = ([unet]: readonly ModelSession[]): LoadedSteeredUnet => ({
     unet: unet as ModelSession,
+    takesStates: takesStates(graph),
     relativeCost,
     controlNets: controlNets.map((net, slot) => describe(net, slot, unet as ModelSession)),
     ipAdapters: ipAdapters.map(({ air, projection: { tokens, width } }) => ({ air, tokens, width })),

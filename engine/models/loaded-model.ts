@@ -66,6 +66,16 @@ export interface LoadedVae {
   readonly decoder: ModelSession
 }
 
+/** What a UNet's attentions make of a prompt once for all steps, open on a device. */
+export interface LoadedPromptProjection {
+  /** `encoder_hidden_states` float32 [rows, tokens, contextSize] → each of `tensors` float32 [rows, heads, tokens, width]. */
+  readonly session: ModelSession
+  /** Keys and values of the UNet's attentions, named as its inputs are; `width` is that of a head. */
+  readonly tensors: readonly { readonly name: string; readonly heads: number; readonly width: number }[]
+  /** Inputs of the layers that LoRAs can add to. */
+  readonly loraInputs: readonly LoraInputs[]
+}
+
 /** A checkpoint whose components are open on a device. */
 export interface LoadedModel {
   readonly spec: ModelSpec
@@ -88,12 +98,16 @@ export interface LoadedModel {
    */
   readonly takesMask: boolean
   /**
-   * `sample` float32 [rows, channels, h, w] (with `takesMask` twice the latent channels and one), `timestep` float32 [rows], `encoder_hidden_states` float32 [rows, tokens, contextSize],
-   * `encoder_attention_bias` float32 [rows, 1, 1, tokens] (0, or a large negative number for tokens a row does not have)
-   * and, where `added` is there, `text_embeds` float32 [rows, textEmbedsSize], `time_ids` float32 [rows, 6 or 5]
+   * `sample` float32 [rows, channels, h, w] (with `takesMask` twice the latent channels and one), `timestep` float32 [rows],
+   * `encoder_attention_bias` float32 [rows, 1, 1, tokens] (0, or a large negative number for tokens a row does not have), what
+   * `promptProjection` gives, with `takesStates` `encoder_hidden_states` float32 [rows, tokens, contextSize], and, where `added`
+   * is there, `text_embeds` float32 [rows, textEmbedsSize], `time_ids` float32 [rows, 6 or 5]
    * → `out_sample` float32 [rows, channels, h, w].
    */
   readonly unet: ModelSession
+  readonly takesStates: boolean
+  /** Absent where the UNet takes the states alone. */
+  readonly promptProjection?: LoadedPromptProjection
   /** Inputs of the UNet's layers that LoRAs can add to. */
   readonly loraInputs: readonly LoraInputs[]
   /** The layers that LoRAs may name; none where the models folders have no LoRA. */
@@ -174,11 +188,13 @@ export interface LoadedControlNet {
 /** A checkpoint's UNet, opened once more with ControlNets, IP-Adapters or both in its graph. */
 export interface LoadedSteeredUnet {
   /**
-   * The inputs and outputs of the plain one; for ControlNet number K also `control_guide_K` uint8 [rows, h·factor, w·factor, 3] and
+   * The inputs and outputs of the plain one, and with `takesStates` its `encoder_hidden_states`; for ControlNet number K also `control_guide_K` uint8 [rows, h·factor, w·factor, 3] and
    * `control_scale_K` float32 [rows, maps], what the row takes of each map; for IP-Adapter number K also `image_states_K`
    * float32 [rows, tokens, width] and `image_scale_K` float32 [rows].
    */
   readonly unet: ModelSession
+  /** ControlNets make keys and values of their own, in every run. */
+  readonly takesStates: boolean
   /** In the order of their inputs, as the adapters; the same one may be there several times. */
   readonly controlNets: readonly LoadedControlNet[]
   readonly ipAdapters: readonly Pick<LoadedImagePrompt, 'air' | 'tokens' | 'width'>[]

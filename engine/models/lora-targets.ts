@@ -1,4 +1,5 @@
 import { buildClipText } from '../architectures/clip-text.ts'
+import { buildPromptProjection } from '../architectures/prompt-projection.ts'
 import { buildUnet } from '../architectures/unet.ts'
 import { layersWith } from '../graph/create-layers.ts'
 import { loraInputsOf } from '../graph/lora-inputs.ts'
@@ -29,6 +30,8 @@ export function loraTargets({ family, configs, weights }: Checkpoint): LoraTarge
     for (const layer of loraInputsOf(inputs)) layers.set(`${component} ${loraLayerKey(component, layer.name)}`, layer)
   }
   note('unet', buildUnet(configs.unet, weights.unet, 'cpu', all))
+  const promptProjection = buildPromptProjection(configs.unet, weights.unet, 'cpu', all)
+  if (promptProjection) note('unet', promptProjection)
   for (const [component, config] of textEncodersOf(configs)) {
     note(component, buildClipText(config, weights[component] as TensorSource, 'cpu', all, FAMILY_TEXT_ENCODERS[family][component]))
   }

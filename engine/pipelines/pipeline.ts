@@ -60,6 +60,8 @@ export interface PromptEmbeds {
   readonly tokens: number
   /** Row-major [tokens, contextSize]. */
   readonly data: Float32Array
+  /** For UNets that take them: what each of their attentions makes of the states, row-major [heads, tokens, width of a head], in the order of the projection. */
+  readonly projected?: readonly Float32Array[]
   /** For UNets that take these. */
   readonly added?: AddedConditions
 }
@@ -149,7 +151,7 @@ export interface Pipeline {
   needsImages(request: DecodedRequest): boolean
   /** Stage 0: encodes the pictures of requests of the same size, at most `maxRows` in one run. */
   encodeImages(requests: readonly PreparedRequest[], maxRows: number): Promise<readonly ImageLatents[]>
-  /** Stage 1: encodes the prompts of all requests, at most `maxRows` chunks of text in one run. */
+  /** Stage 1: encodes the prompts of all requests, at most `maxRows` chunks of text or prompts in one run. */
   encodePrompts(requests: readonly PreparedRequest[], maxRows: number): Promise<readonly Conditioning[]>
   /** Stage 2: draws the first latents and starts the noise scheduler. Throws an EngineError that names the parameter. */
   prepareLatents(request: PreparedRequest, conditioning: Conditioning, images: ImageLatents): DenoiseState

@@ -16,8 +16,8 @@ export class RowInput<D extends RowDtype> {
   #buffer: TensorData[RowDtype]
   #tensor: Tensor<D> | undefined
   #rows: readonly TensorData[D][] = []
-  /** What each row of the buffer was made of. They live until other rows take their places. */
-  #sources: object[] = []
+  /** What each row of the buffer was made of; none of it lives longer for that. */
+  #sources: WeakRef<object>[] = []
 
   constructor(dtype: D) {
     this.#dtype = dtype
@@ -54,9 +54,9 @@ export class RowInput<D extends RowDtype> {
     const tensor = this.take(dims)
     for (let row = 0; row < sources.length; row++) {
       const source = sources[row] as Source
-      if (this.#sources[row] === source) continue
+      if (this.#sources[row]?.deref() === source) continue
       write(source, this.row(row))
-      this.#sources[row] = source
+      this.#sources[row] = new WeakRef(source)
     }
     return tensor
   }

@@ -17,6 +17,7 @@ import type { NetworkRunner } from './network-runner.ts'
 import { outputData } from './output-data.ts'
 import type { Conditioning, DenoiseState, ImageLatents, Pipeline, PreparedRequest, RequestParts, UncheckedPicture } from './pipeline.ts'
 import { PromptEncoder } from './prompt-encoder.ts'
+import { PromptProjector } from './prompt-projector.ts'
 import { groupRows } from './row-groups.ts'
 import { steeredUnetOf } from './steered-unet.ts'
 import { UnetBatch, type UnetRow } from './unet-batch.ts'
@@ -41,6 +42,7 @@ export class StableDiffusionPipeline implements Pipeline {
   readonly costPerUnit: number
   readonly #options: StableDiffusionOptions
   readonly #promptEncoder: PromptEncoder
+  readonly #promptProjector: PromptProjector | undefined
   readonly #imagePromptEncoder: ImagePromptEncoder
   readonly #imageEncoder: ImageEncoder
   readonly #unetBatch: UnetBatch
@@ -52,6 +54,8 @@ export class StableDiffusionPipeline implements Pipeline {
     this.costPerUnit = Math.max(1, model.byteLength / 2 ** 20)
     this.#options = options
     this.#promptEncoder = new PromptEncoder(options)
+    const { promptProjection: projection, contextSize } = model
+    this.#promptProjector = projection && new PromptProjector({ ...options, projection, contextSize })
     this.#imagePromptEncoder = new ImagePromptEncoder(options.runNetwork)
     this.#imageEncoder = new ImageEncoder(options)
     this.#unetBatch = new UnetBatch(model, options.roundRank)
@@ -71,7 +75,7 @@ export class StableDiffusionPipeline implements Pipeline {
     return this.#imageEncoder.encode(requests, maxRows)
   }
 
-  /** 1. Encode prompts. */
+  /** 1. Encode prompts, and project them where the UNet does not do so itself. */
   encodePrompts(requests: readonly PreparedRequest[], maxRows: number): Promise<readonly Conditioning[]> {
     return this.#encodePrompts(requests, maxRows)
   }
@@ -135,7 +139,8 @@ export class StableDiffusionPipeline implements Pipeline {
   }
 
   async #encodePrompts(requests: readonly PreparedRequest[], maxRows: number): Promise<readonly Conditioning[]> {
-    const texts = await this.#promptEncoder.encode(requests, maxRows)
+    const encoded = await this.#promptEncoder.encode(requests, maxRows)
+    const texts = this.#promptProjector ? await this.#promptProjector.project(requests, encoded, maxRows) : encoded
     const images = await this.#imagePromptEncoder.encode(requests, maxRows)
     return texts.map((text, i) => ({ ...text, imagePrompts: images[i] as (typeof images)[number] }))
   }

@@ -5,6 +5,7 @@ import { ImagePromptFeeds } from './image-prompt-feeds.ts'
 import { KeptFeeds } from './kept-feeds.ts'
 import { LoraFeeds } from './lora-feeds.ts'
 import type { DenoiseState, PromptEmbeds, SteeredUnet } from './pipeline.ts'
+import { PromptFeeds } from './prompt-feeds.ts'
 import { RowInput } from './row-input.ts'
 
 type Feeds = Readonly<Record<string, Tensor>>
@@ -17,29 +18,26 @@ export interface UnetRow {
   readonly isNegative: boolean
 }
 
-/** Added to the attention scores of tokens a row does not have; exp() of it is 0, and float16 can hold it. */
-const maskedBias = -10_000
-
 /** The inputs of UNet runs, in buffers that are filled again for every run. */
 export class UnetBatch {
-  readonly #contextSize: number
   /** Of the network's input; more than the latents have where it takes a mask. */
   readonly #channels: number
   readonly #takesMask: boolean
+  readonly #takesStates: boolean
+  readonly #promptFeeds: PromptFeeds
   readonly #loraFeeds: LoraFeeds
   readonly #controlFeeds = new ControlNetFeeds()
   readonly #imagePromptFeeds = new ImagePromptFeeds()
   readonly #feeds = new KeptFeeds()
   readonly #sample = new RowInput('float32')
   readonly #timestep = new RowInput('float32')
-  readonly #context = new RowInput('float32')
-  readonly #bias = new RowInput('float32')
-  readonly #textEmbeds = new RowInput('float32')
-  readonly #timeIds = new RowInput('float32')
 
   /** @param roundRank see `LoraFeeds` */
-  constructor(model: Pick<LoadedModel, 'contextSize' | 'latentChannels' | 'takesMask' | 'loraInputs'>, roundRank: (rank: number) => number) {
-    this.#contextSize = model.contextSize
+  constructor(
+    model: Pick<LoadedModel, 'contextSize' | 'latentChannels' | 'takesMask' | 'takesStates' | 'promptProjection' | 'loraInputs'>, roundRank: (rank: number) => number,
+  ) {
+    this.#promptFeeds = new PromptFeeds(model)
+    this.#takesStates = model.takesStates
     this.#takesMask = model.takesMask
     this.#channels = model.takesMask ? 2 * model.latentChannels + 1 : model.latentChannels
     this.#loraFeeds = new LoraFeeds(model.loraInputs, roundRank)
@@ -47,8 +45,8 @@ export class UnetBatch {
 
   /** The rows as feeds of the UNet, or of a steered one in its place; valid until the next call. */
   fill(rows: readonly UnetRow[], height: number, width: number, steered?: SteeredUnet): Feeds {
-    const embeds = rows.map((row) => row.embeds)
-    const parts = [this.#sampleFeeds(rows, height, width), this.#promptFeeds(embeds), this.#loraFeeds.fill(rows.map(({ state }) => state.loras))]
+    const prompts = this.#promptFeeds.fill(rows.map(({ embeds }) => embeds), steered?.takesStates ?? this.#takesStates)
+    const parts = [this.#sampleFeeds(rows, height, width), prompts, this.#loraFeeds.fill(rows.map(({ state }) => state.loras))]
     if (steered === undefined) return this.#feeds.join(parts)
     return this.#feeds.join([...parts, this.#controlFeeds.fill(rows, steered.controlNets), this.#imagePromptFeeds.fill(rows, steered.ipAdapters)])
   }
@@ -68,31 +66,4 @@ export class UnetBatch {
     })
     return { sample, timestep }
   }
-
-  #promptFeeds(embeds: readonly PromptEmbeds[]): Feeds {
-    const count = embeds.length
-    const tokens = embeds.reduce((most, each) => Math.max(most, each.tokens), 0)
-    const feeds = {
-      encoder_hidden_states: this.#context.keep([count, tokens, this.#contextSize], embeds, writeContext),
-      encoder_attention_bias: this.#bias.keep([count, 1, 1, tokens], embeds, writeBias),
-    }
-    const added = embeds[0]?.added
-    if (added === undefined) return feeds
-    // The inputs only some networks have; rows of one network have them all.
-    return {
-      ...feeds,
-      text_embeds: this.#textEmbeds.keep([count, added.textEmbeds.length], embeds, (each, row) => row.set(each.added?.textEmbeds ?? [])),
-      time_ids: this.#timeIds.keep([count, added.timeIds.length], embeds, (each, row) => row.set(each.added?.timeIds ?? [])),
-    }
-  }
-}
-
-/** The prompt's states, then zeros: a masked token adds 0 times its value, which must be finite. */
-function writeContext({ data }: PromptEmbeds, row: Float32Array): void {
-  row.set(data)
-  row.fill(0, data.length)
-}
-
-function writeBias({ tokens }: PromptEmbeds, row: Float32Array): void {
-  row.fill(0, 0, tokens).fill(maskedBias, tokens)
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PENULTIMATE_STATES, PENULTIMATE_STATES_AND_TEXT, buildClipText } from '../../../engine/architectures/clip-text.ts'
+import { buildPromptProjection } from '../../../engine/architectures/prompt-projection.ts'
 import { buildUnet } from '../../../engine/architectures/unet.ts'
 import { buildVaeDecoder } from '../../../engine/architectures/vae-decoder.ts'
 import type { LayersFactory } from '../../../engine/graph/create-layers.ts'
@@ -35,15 +36,15 @@ export function readConfig(model: string, component: Component): Record<string, 
   return JSON.parse(readFileSync(join(REFERENCE, 'models', model, component, 'config.json'), 'utf8')) as Record<string, unknown>
 }
 
-/** Compiles a network of a reference model as the loader does. */
+/** Compiles a network of a reference model as the loader does; with a UNet what makes its keys and values. */
 export async function buildReference(
   model: string, component: Component, lowering: Lowering = 'cpu', makeLayers?: LayersFactory,
-): Promise<{ graph: ModelGraph; weights: WeightSource }> {
+): Promise<{ graph: ModelGraph; projection: ModelGraph | undefined; weights: WeightSource }> {
   const weights = await openFolderWeights(join(REFERENCE, 'models', model), component)
   const config = readConfig(model, component)
   const isFirstOfTwo = component === 'text_encoder' && model.startsWith('sdxl')
   const graph = isFirstOfTwo
     ? buildClipText(config, weights, lowering, makeLayers, PENULTIMATE_STATES)
     : BUILDERS[component](config, weights, lowering, makeLayers)
-  return { graph, weights }
+  return { graph, projection: component === 'unet' ? buildPromptProjection(config, weights, lowering, makeLayers) : undefined, weights }
 }

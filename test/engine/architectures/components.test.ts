@@ -4,6 +4,7 @@ import type { ModelSession } from '../../../engine/runtime/model-session.ts'
 import { openRuntime } from '../../../engine/runtime/open-runtime.ts'
 import { REFERENCE_MODELS, TEXT_ENCODERS, buildReference, readConfig } from './build-reference.ts'
 import type { Component } from './build-reference.ts'
+import { openUnet } from './open-unet.ts'
 import { byteDifferences, readComponent, relativeError, sliceRows, textFeeds } from './reference-tensors.ts'
 
 /** Relative to the largest expected number; float32 on both sides. */
@@ -11,11 +12,11 @@ const TOLERANCE = 1e-4
 const runtime = await openRuntime({ type: 'cpu' }, { threads: 1 })
 
 async function open(model: string, component: Component): Promise<ModelSession> {
-  const { graph, weights } = await buildReference(model, component)
+  const { graph, projection, weights } = await buildReference(model, component)
   // The two halves of a VAE take their tensors from one source.
   if (component === 'vae') buildVaeEncoder(readConfig(model, component), weights, 'cpu')
   t.same(weights.unused(), [], `every tensor of ${model}'s ${component} is used`)
-  return runtime.open(graph)
+  return openUnet(runtime, graph, projection)
 }
 
 for (const model of REFERENCE_MODELS) {

@@ -1,10 +1,12 @@
 import t from 'tap'
 import { buildClipText } from '../../../engine/architectures/clip-text.ts'
 import { ConfigError } from '../../../engine/architectures/config-error.ts'
+import { buildPromptProjection } from '../../../engine/architectures/prompt-projection.ts'
 import { buildUnet } from '../../../engine/architectures/unet.ts'
 import { parseUnetConfig } from '../../../engine/architectures/unet-config.ts'
 import { buildVaeDecoder } from '../../../engine/architectures/vae-decoder.ts'
 import { parseVaeConfig } from '../../../engine/architectures/vae-config.ts'
+import type { TensorSpec } from '../../../engine/graph/model-graph.ts'
 import { BUILDERS, readConfig } from './build-reference.ts'
 import type { Component } from './build-reference.ts'
 import { ShapeSource } from './shape-source.ts'
@@ -19,6 +21,7 @@ t.test('the published configurations give networks of the published sizes', asyn
   for (const [config, parameters] of [[SD15_UNET, 859_520_964], [SD21_UNET, 865_910_724]] as const) {
     const source = new ShapeSource()
     buildUnet(config, source, 'cpu')
+    buildPromptProjection(config, source, 'cpu')
     t.equal(source.parameters, parameters)
   }
   const source = new ShapeSource()
@@ -26,19 +29,27 @@ t.test('the published configurations give networks of the published sizes', asyn
   t.equal(source.parameters, 123_060_480)
 })
 
-t.test('both lowerings ask for the same weights', async t => {
-  for (const lowering of ['cpu', 'cuda'] as const) {
+t.test('both lowerings ask for the same weights; the CUDA one has those for keys and values of the prompt in the UNet', async t => {
+  const [cpu, cuda] = (['cpu', 'cuda'] as const).map(lowering => {
     const source = new ShapeSource()
-    const { inputs, outputs } = buildUnet(SD21_UNET, source, lowering)
+    const unet = buildUnet(SD21_UNET, source, lowering)
+    return { unet, own: new Set(source.shapes.keys()), projection: buildPromptProjection(SD21_UNET, source, lowering), source }
+  })
+  for (const { source, unet } of [cpu!, cuda!]) {
     t.equal(source.parameters, 865_910_724)
-    t.same(inputs.map(input => [input.name, input.dtype, input.dims]), [
-      ['sample', 'float32', ['rows', 4, 'h', 'w']],
-      ['timestep', 'float32', ['rows']],
-      ['encoder_hidden_states', 'float32', ['rows', 'tokens', 1024]],
-      ['encoder_attention_bias', 'float32', ['rows', 1, 1, 'tokens']],
-    ])
-    t.same(outputs, [{ name: 'out_sample', dtype: 'float32', dims: ['rows', 4, 'h', 'w'] }])
+    t.same(unet.outputs, [{ name: 'out_sample', dtype: 'float32', dims: ['rows', 4, 'h', 'w'] }])
   }
+  const shared = [['sample', 'float32', ['rows', 4, 'h', 'w']], ['timestep', 'float32', ['rows']], ['encoder_attention_bias', 'float32', ['rows', 1, 1, 'tokens']]]
+  const states = ['encoder_hidden_states', 'float32', ['rows', 'tokens', 1024]]
+  const entriesOf = (specs: readonly TensorSpec[] = []) => specs.map(({ name, dtype, dims }) => [name, dtype, dims])
+  t.same(entriesOf(cuda?.unet.inputs), [...shared, states])
+  t.equal(cuda?.projection, undefined)
+  t.same(entriesOf(cpu?.projection?.inputs), [states])
+  const sorted = (entries: readonly unknown[]) => entries.map(entry => JSON.stringify(entry)).sort()
+  t.same(sorted(entriesOf(cpu?.unet.inputs)), sorted([...shared, ...entriesOf(cpu?.projection?.outputs)]), 'what one gives the other takes')
+  t.equal(cpu?.projection?.outputs.length, 2 * 16)
+  t.same(entriesOf(cpu?.projection?.outputs).slice(0, 2), ['keys', 'values'].map(name => [`down_blocks.0.attentions.0.transformer_blocks.0.attn2.${name}`, 'float32', ['rows', 5, 'tokens', 64]]))
+  t.notOk([...cpu?.own ?? []].some(name => /attn2\.to_[kv]/.test(name)), 'no weight is in both graphs')
 })
 
 t.test('a text encoder gives as many skips as it has layers', async t => {

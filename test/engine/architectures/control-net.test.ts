@@ -11,6 +11,7 @@ import { openRuntime } from '../../../engine/runtime/open-runtime.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import { expandedOperators } from '../graph/expanded-operators.ts'
 import { buildReference, readConfig } from './build-reference.ts'
+import { openUnet } from './open-unet.ts'
 import { REFERENCE, readComponent, readTensors, relativeError } from './reference-tensors.ts'
 import { ShapeSource } from './shape-source.ts'
 
@@ -73,7 +74,8 @@ for (const name of NETS) {
 
 t.test('a ControlNet of scale 0 leaves the UNet as it is, and one of scale 1 changes it', async t => {
   const { out_sample: plain, ...feeds } = readComponent('sd1-tiny', 'unet')
-  const session = await runtime.open(await controlledUnet('sd1-tiny', ['sd1-tiny-edges']))
+  const { projection } = await buildReference('sd1-tiny', 'unet')
+  const session = await openUnet(runtime, await controlledUnet('sd1-tiny', ['sd1-tiny-edges']), projection)
   const control = { control_guide_0: guideImages(3), control_scale_0: scales(3, 13, [0, 1, 0]) }
   const { out_sample } = await session.run({ ...feeds, ...control })
   const size = out_sample!.data.length / 3

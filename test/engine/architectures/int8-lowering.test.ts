@@ -9,6 +9,7 @@ import { openRuntime } from '../../../engine/runtime/open-runtime.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import { openFolderWeights } from '../../../engine/weights/folder-weights.ts'
 import { buildReference, readConfig } from './build-reference.ts'
+import { openUnet } from './open-unet.ts'
 import { REFERENCE, readTensors, relativeError, sliceRows } from './reference-tensors.ts'
 
 // What diffusers gives with PyTorch's rounding in the transformers; tools/reference/int8.py makes it, and counts the layers.
@@ -27,9 +28,10 @@ const SAME = 1e-5
 for (const [model, layers] of Object.entries(LAYERS)) {
   t.test(`the UNet of ${model} in int8 gives what diffusers gives with the same layers rounded`, async t => {
     const { out_sample: expected, plain, ...feeds } = readTensors(join(REFERENCE, 'int8', `${model}.unet.safetensors`))
-    const { graph } = await buildReference(model, 'unet', 'cpu', makeLayers)
-    t.equal(Buffer.from(graph.encode()).toString('latin1').match(/MatMulIntegerToFloat(?!_\d)/g)?.length, layers)
-    const session = await runtime.open(graph)
+    const { graph, projection } = await buildReference(model, 'unet', 'cpu', makeLayers)
+    const both = [graph, projection!].map(each => Buffer.from(each.encode()).toString('latin1')).join()
+    t.equal(both.match(/MatMulIntegerToFloat(?!_\d)/g)?.length, layers)
+    const session = await openUnet(runtime, graph, projection)
     const { out_sample } = await session.run(feeds)
     const row = (tensor: Tensor | undefined, index: number): Tensor => sliceRows(tensor as Tensor, index, index + 1)
     const errors = Array.from({ length: ROWS }, (_, index) => relativeError(row(out_sample, index), row(expected, index)))

@@ -6,6 +6,7 @@ import type { ImageProjection } from '../../../engine/architectures/image-projec
 import { buildImageEncoder } from '../../../engine/architectures/image-encoder.ts'
 import { buildImagePrompt } from '../../../engine/architectures/image-prompt.ts'
 import type { IpAdapterSource } from '../../../engine/architectures/ip-adapter.ts'
+import { buildPromptProjection } from '../../../engine/architectures/prompt-projection.ts'
 import { buildUnet } from '../../../engine/architectures/unet.ts'
 import { createCudaLayers } from '../../../engine/graph/create-layers.ts'
 import type { LayersFactory } from '../../../engine/graph/create-layers.ts'
@@ -18,7 +19,8 @@ import { openFolderWeights } from '../../../engine/weights/folder-weights.ts'
 import { ipAdapterWeights } from '../../../engine/weights/ip-adapter-weights.ts'
 import { readSafetensors } from '../../../engine/weights/safetensors.ts'
 import { expandedOperators } from '../graph/expanded-operators.ts'
-import { readConfig } from './build-reference.ts'
+import { buildReference, readConfig } from './build-reference.ts'
+import { openUnet as openUnetSession } from './open-unet.ts'
 import { REFERENCE, readTensors, relativeError, sliceRows } from './reference-tensors.ts'
 
 const TOLERANCE = 1e-4
@@ -88,7 +90,7 @@ async function openUnet(lowering: Lowering = 'cpu', makeLayers?: LayersFactory, 
   const controlNets = await Promise.all(nets.map((name) => openControlNet(join(REFERENCE, 'control-nets', name))))
   const graph = buildUnet(readConfig('sd1-tiny', 'unet'), weights, lowering, makeLayers, controlNets, adapters)
   for (const { weights: each } of adapters) t.same(each.unused(), [], 'every tensor of the adapter is used')
-  return runtime.open(graph)
+  return openUnetSession(runtime, graph, buildPromptProjection(readConfig('sd1-tiny', 'unet'), weights, lowering, makeLayers))
 }
 
 t.test('a UNet with two IP-Adapters gives what diffusers gives, each row with scales of its own', async t => {
@@ -127,8 +129,8 @@ t.test('with a ControlNet in the same graph both lowerings give the same, and a 
 
 t.test('an adapter whose scale is zero changes nothing at all', async t => {
   const session = await openUnet()
-  const plain = await runtime.open(buildUnet(
-    readConfig('sd1-tiny', 'unet'), await openFolderWeights(join(REFERENCE, 'models', 'sd1-tiny'), 'unet'), 'cpu'))
+  const { graph, projection } = await buildReference('sd1-tiny', 'unet')
+  const plain = await openUnetSession(runtime, graph, projection)
   const off = { dtype: 'float32', dims: [3], data: new Float32Array(3) } as const
   const { out_sample: out } = await session.run({ ...feeds, image_scale_0: off, image_scale_1: off })
   const { sample, timestep, encoder_hidden_states: states, encoder_attention_bias: bias } = feeds

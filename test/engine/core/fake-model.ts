@@ -180,6 +180,7 @@ export function fakeModel(air: string, before: BeforeRun = () => {}): LoadedMode
       session: session('textEncoder', ['hidden_states_0', 'hidden_states_1'], encodeText, before),
     }],
     unet: session('unet', ['out_sample'], denoise, before),
+    takesStates: true,
     takesMask: false,
     vae: fakeVae(before),
     byteLength: 1000,
@@ -275,7 +276,7 @@ export function fakeLoader(before?: BeforeRun, loadGate: () => Promise<unknown> 
       const bad = airs.find((air) => air.startsWith('broken:'))
       if (bad !== undefined) throw new ModelError(`${bad} is broken`, { air: bad })
       const controlNets = airs.map((air) => ({ air, maps: 2, isPooled: false }))
-      return { part: { unet: controlledUnet(before), controlNets, ipAdapters: [], relativeCost: 2 }, release: hold(airs.join(' ')) }
+      return { part: { unet: controlledUnet(before), takesStates: true, controlNets, ipAdapters: [], relativeCost: 2 }, release: hold(airs.join(' ')) }
     },
     useImageEncoder: async () => {
       throw new ModelError('the fake networks know no IP-Adapters')

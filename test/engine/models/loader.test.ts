@@ -59,7 +59,7 @@ t.test('a model is opened once, however often and however differently spelt it i
   const loader = createModelLoader({ registry: await registryOf(t, 'a'), runtime, weightsBudgetBytes: 1e9 })
   const models = await Promise.all([loader.load('local:a@1'), loader.load('LOCAL:A@1'), loader.load('local:a@1')])
   t.equal(new Set(models).size, 1)
-  t.equal(runtime.opened, 4)
+  t.equal(runtime.opened, 5)
   t.same(loader.loaded(), ['local:a@1'])
   t.match(models[0], {
     contextSize: 32,
@@ -69,7 +69,7 @@ t.test('a model is opened once, however often and however differently spelt it i
     textEncoders: [{ width: 32, tokenizer: { padToken: '<|endoftext|>' } }],
   })
   t.same(
-    [models[0]?.textEncoders[0]?.session, models[0]?.unet, models[0]?.vae.encoder, models[0]?.vae.decoder].map(session => session?.name),
+    [models[0]?.textEncoders[0]?.session, models[0]?.unet, models[0]?.promptProjection?.session, models[0]?.vae.encoder, models[0]?.vae.decoder].map(session => session?.name),
     runtime.sessions.map(({ name }) => name),
   )
 })
@@ -91,7 +91,9 @@ t.test('the budget counts the weights that are used, as the device holds them: f
       runtime: fakeRuntime({ device: { type: 'cuda', index: 0 } }),
       weightsBudgetBytes: 1e9,
     })
-    t.equal((await cuda.load(`local:${model}@1`)).byteLength, 4 * count(used) - 2 * halved, `${model} on CUDA`)
+    const onCuda = await cuda.load(`local:${model}@1`)
+    t.equal(onCuda.byteLength, 4 * count(used) - 2 * halved, `${model} on CUDA`)
+    t.same([onCuda.promptProjection, onCuda.takesStates], [undefined, true], 'where inputs are copied in every run, the UNet makes keys and values itself')
   }
 })
 
@@ -104,7 +106,7 @@ t.test('the least recently used model gives way, never one that is held', async 
   await loader.load('local:a@1')
   await loader.load('local:c@1')
   t.same(loader.loaded(), ['local:a@1', 'local:c@1'], 'b was not used for the longest time')
-  t.equal(runtime.sessions.length, 8)
+  t.equal(runtime.sessions.length, 10)
   const release = loader.hold('LOCAL:A@1')
   await loader.load('local:d@1')
   t.same(loader.loaded(), ['local:a@1', 'local:d@1'], 'a is older than c and is held')
@@ -114,7 +116,7 @@ t.test('the least recently used model gives way, never one that is held', async 
   t.same(loader.loaded(), ['local:d@1', 'local:b@1'], 'a was let go')
   const opened = runtime.opened
   await loader.load('local:a@1')
-  t.equal(runtime.opened, opened + 4, 'a released model is opened again')
+  t.equal(runtime.opened, opened + 5, 'a released model is opened again')
 })
 
 t.test('a hold counts as often as it was taken', async t => {
@@ -240,7 +242,7 @@ t.test('IP-Adapters that share an image encoder have it open once, and it leaves
 })
 
 /** Every output of a model's networks for one fixed input, by name. */
-async function outputsOf({ textEncoders, unet, vae, contextSize, added }: LoadedModel): Promise<Record<string, Tensor>> {
+async function outputsOf({ textEncoders, unet, promptProjection, vae, contextSize, added }: LoadedModel): Promise<Record<string, Tensor>> {
   const wave = (length: number): Float32Array => Float32Array.from({ length }, (_, index) => Math.sin(index * 0.7))
   const texts: Record<string, Tensor> = {}
   for (const [encoder, { session }] of textEncoders.entries()) {
@@ -249,10 +251,11 @@ async function outputsOf({ textEncoders, unet, vae, contextSize, added }: Loaded
     for (const [name, tensor] of Object.entries(outputs)) texts[`${encoder} ${name}`] = tensor
   }
   const sizes = added?.timeIds === 'sizes' ? 6 : 5
+  const states = { encoder_hidden_states: { dtype: 'float32', dims: [1, 77, contextSize], data: wave(77 * contextSize) } } as const
   const predicted = await unet.run({
+    ...await promptProjection?.session.run(states),
     sample: { dtype: 'float32', dims: [1, 4, 8, 8], data: wave(256) },
     timestep: { dtype: 'float32', dims: [1], data: Float32Array.of(500) },
-    encoder_hidden_states: { dtype: 'float32', dims: [1, 77, contextSize], data: wave(77 * contextSize) },
     encoder_attention_bias: { dtype: 'float32', dims: [1, 1, 1, 77], data: new Float32Array(77) },
     ...(added && {
       text_embeds: { dtype: 'float32', dims: [1, added.textEmbedsSize], data: wave(added.textEmbedsSize) } as const,
