@@ -45,9 +45,13 @@ export class PromptEncoder {
   readonly #options: PromptEncoderOptions
   /** One for each text encoder. */
   readonly #loraFeeds: readonly LoraFeeds[]
+  /** What stands for no negative prompt where the model was used without one: attention to zeros adds nothing, however many. */
+  readonly #zeros: EncodedPrompt
 
   constructor(options: PromptEncoderOptions) {
     this.#options = options
+    const { contextSize, added } = options.model
+    this.#zeros = { tokens: 1, data: new Float32Array(contextSize), ...(added && { textEmbeds: new Float32Array(added.textEmbedsSize) }) }
     this.#loraFeeds = options.model.textEncoders.map(({ loraInputs }) => new LoraFeeds(loraInputs, options.roundRank))
   }
 
@@ -62,11 +66,12 @@ export class PromptEncoder {
         await this.#encodeRows(encoder, indices.map((index) => rows[index] as MissingRow), embeds)
       }
     }
+    const joined = new Map<string, EncodedPrompt>()
     return prompts.map(({ prompt, negativePrompt }, i) => {
       const prepared = requests[i] as PreparedRequest
-      const promptEmbeds = this.#withTimeIds(this.#join(prompt, embeds), prepared, false)
+      const promptEmbeds = this.#withTimeIds(this.#joinOnce(prompt, embeds, joined), prepared, false)
       if (negativePrompt === undefined) return { promptEmbeds }
-      const negative = negativePrompt === 'zeros' ? this.#zeros() : this.#join(negativePrompt, embeds)
+      const negative = negativePrompt === 'zeros' ? this.#zeros : this.#joinOnce(negativePrompt, embeds, joined)
       return { promptEmbeds, negativePromptEmbeds: this.#withTimeIds(negative, prepared, true) }
     })
   }
@@ -132,6 +137,18 @@ export class PromptEncoder {
     })
   }
 
+  /** Equal prompts share their states, as the pictures of a task do, so that what is made of them is made once. */
+  #joinOnce(planned: PlannedPrompt, embeds: ReadonlyMap<string, ChunkEmbeds>, joined: Map<string, EncodedPrompt>): EncodedPrompt {
+    const parts = planned.plans.map(({ blocks, whole }, encoder) => {
+      const keyOf = (row: EncoderRow): string => this.#keyOf(row, encoder, planned)
+      return [keyOf(whole), ...blocks.map((block) => block.map(({ row, weights }) => `${keyOf(row)} * ${String(weights)}`).join(' + '))].join(' | ')
+    })
+    const key = parts.join(' || ')
+    const encoded = joined.get(key) ?? this.#join(planned, embeds)
+    joined.set(key, encoded)
+    return encoded
+  }
+
   /** Blocks one after the other, the text encoders' states side by side; the last encoder's vector of the whole text. */
   #join(planned: PlannedPrompt, embeds: ReadonlyMap<string, ChunkEmbeds>): EncodedPrompt {
     const { textEncoders, contextSize } = this.#options.model
@@ -155,12 +172,6 @@ export class PromptEncoder {
       column += width
     })
     return { ...encoded, data }
-  }
-
-  /** What stands for no negative prompt where the model was used without one: attention to zeros adds nothing, however many. */
-  #zeros(): EncodedPrompt {
-    const { contextSize, added } = this.#options.model
-    return { tokens: 1, data: new Float32Array(contextSize), ...(added && { textEmbeds: new Float32Array(added.textEmbedsSize) }) }
   }
 
   #withTimeIds({ textEmbeds, ...embeds }: EncodedPrompt, { request }: PreparedRequest, isNegative: boolean): PromptEmbeds {
