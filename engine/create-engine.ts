@@ -28,8 +28,9 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     device,
     maxRows,
     maxCells,
-    // The most rows, which take the most memory, then those of one picture, which come first after a start.
-    ...(rowBuckets.length > 0 && { warmUpRows: [maxRows, Math.min(2, maxRows)] }),
+    // Where shapes matter, the most rows, which take the most memory, then those of one picture, which come first after a start.
+    // Elsewhere the VAE's encoder waits for a picture: it may never come, and its weights and buffers take memory.
+    ...(rowBuckets.length > 0 ? { warmUpRows: [maxRows, Math.min(2, maxRows)] } : { warmsUpEncoder: false }),
     loader: createModelLoader({ registry, runtime, precision, weightsBudgetBytes }),
     createPipeline: (model) => createPipeline(model, { cache, onRun, roundRank, nowMs: () => performance.now() }),
   })

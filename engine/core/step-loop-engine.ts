@@ -26,6 +26,8 @@ export interface StepLoopOptions {
   readonly maxCells?: number
   /** Numbers of UNet rows that a warm-up runs. @default those of one picture with guidance */
   readonly warmUpRows?: readonly number[]
+  /** Whether a warm-up begins with a picture, which opens and runs the VAE's encoder. @default true */
+  readonly warmsUpEncoder?: boolean
 }
 
 /** A generation inside, and what to let go of when it leaves. */
@@ -48,6 +50,7 @@ export class StepLoopEngine implements Engine<RgbImage> {
   readonly #entries = new Map<string, Entry>()
   readonly #cancellations: { readonly generation: Generation; readonly reason: unknown }[] = []
   readonly #warmUpRows: readonly number[]
+  readonly #warmsUpEncoder: boolean
   readonly #wakeUp = new WakeUp()
   readonly #loop: Promise<void>
   /** Those that wait for their models, in the order they came. */
@@ -55,7 +58,7 @@ export class StepLoopEngine implements Engine<RgbImage> {
   #servesModelLine = false
   #isStopped = false
 
-  constructor({ device, loader, createPipeline, maxRows, maxCells = Infinity, warmUpRows = [2] }: StepLoopOptions) {
+  constructor({ device, loader, createPipeline, maxRows, maxCells = Infinity, warmUpRows = [2], warmsUpEncoder = true }: StepLoopOptions) {
     if (!Number.isSafeInteger(maxRows) || maxRows < 1) throw new RangeError(`maxRows: expected a whole number from 1, got ${maxRows}`)
     const rowCaps = new RowCaps({ maxRows, maxCells })
     this.device = device
@@ -64,6 +67,7 @@ export class StepLoopEngine implements Engine<RgbImage> {
     this.#stepScheduler = new StepScheduler(rowCaps)
     this.#executor = new Executor(rowCaps)
     this.#warmUpRows = warmUpRows
+    this.#warmsUpEncoder = warmsUpEncoder
     this.#loop = this.#run()
   }
 
@@ -91,7 +95,7 @@ export class StepLoopEngine implements Engine<RgbImage> {
     const { spec } = await this.#loader.load(model)
     for (const rows of this.#warmUpRows) {
       const signal = new AbortController().signal
-      await Promise.all(warmUpRequests(spec, rows).map((request) => this.generate(request, signal)))
+      await Promise.all(warmUpRequests(spec, rows, this.#warmsUpEncoder).map((request) => this.generate(request, signal)))
     }
   }
 

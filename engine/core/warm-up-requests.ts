@@ -4,12 +4,14 @@ import type { DecodedRequest, RgbImage } from './generation-request.ts'
 
 /**
  * One step at the model's usual size over this many UNet rows, two for each picture with guidance: they run each network
- * once in the shape that requests will have. The first begins with a picture, for the VAE's encoder.
+ * once in the shape that requests will have.
+ * @param withPicture whether the first begins with a picture, for the VAE's encoder
  */
-export function warmUpRequests(spec: ModelSpec, rows: number): readonly DecodedRequest[] {
+export function warmUpRequests(spec: ModelSpec, rows: number, withPicture: boolean): readonly DecodedRequest[] {
   const guided = Array.from({ length: Math.floor(rows / 2) }, () => warmUpRequest(spec, 7.5))
   const [first, ...more] = rows % 2 === 0 ? guided : [...guided, warmUpRequest(spec, 1)]
-  return first === undefined ? [] : [{ ...first, initImage: blackImage(first), strength: 1 }, ...more]
+  if (first === undefined) return []
+  return [withPicture ? { ...first, initImage: blackImage(first), strength: 1 } : first, ...more]
 }
 
 function blackImage({ width, height }: DecodedRequest): RgbImage {

@@ -15,10 +15,13 @@ import type { LoadedVae } from './loaded-model.ts'
  */
 export function compileVae(config: JsonObject, weights: TensorSource, lowering: Lowering): CompiledModel<LoadedVae> {
   const { latentChannels, latentFactor, scalingFactor, shiftFactor } = parseVaeConfig(config)
-  const graphs = [buildVaeEncoder(config, weights, lowering), buildVaeDecoder(config, weights, lowering)]
+  const encoder = buildVaeEncoder(config, weights, lowering)
+  const decoder = buildVaeDecoder(config, weights, lowering)
   return {
     byteLength: heldBytes('vae', weights.used(), lowering),
-    graphs,
+    graphs: [encoder, decoder],
+    // Text alone needs none.
+    lateGraphs: [encoder],
     assemble: sessions => {
       const [encoder, decoder] = sessions as [ModelSession, ModelSession]
       return { latentChannels, latentFactor, scalingFactor, shiftFactor, encoder, decoder }

@@ -48,6 +48,8 @@ async function openGraph(onnx: Onnx, graph: ModelGraph, device: Device, { thread
       executionMode: 'sequential',
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
+      // On the processor a plan of each shape's memory saves no time, and it is a block of its own for each shape beside what the first run took.
+      enableMemPattern: device.type === 'cuda',
       logSeverityLevel: 3,
       extra: {
         session: {

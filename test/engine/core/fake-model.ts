@@ -300,12 +300,13 @@ export interface FakeEngine {
 export interface FakeEngineOptions {
   readonly maxRows?: number
   readonly warmUpRows?: readonly number[]
+  readonly warmsUpEncoder?: boolean
   readonly before?: BeforeRun
   /** What the loading of a model waits for. */
   readonly loadGate?: () => Promise<unknown>
 }
 
-export function fakeEngine({ maxRows = 8, warmUpRows, before, loadGate }: FakeEngineOptions = {}): FakeEngine {
+export function fakeEngine({ maxRows = 8, warmUpRows, warmsUpEncoder = true, before, loadGate }: FakeEngineOptions = {}): FakeEngine {
   const runs: RunReport[] = []
   const loader = fakeLoader(before, loadGate)
   const cache = new EmbedsCache(1_000_000)
@@ -314,6 +315,7 @@ export function fakeEngine({ maxRows = 8, warmUpRows, before, loadGate }: FakeEn
     loader,
     maxRows,
     ...(warmUpRows && { warmUpRows }),
+    warmsUpEncoder,
     createPipeline: (model) => new StableDiffusionPipeline({
       model,
       tokenizers: [fakeTokenizer],

@@ -18,3 +18,10 @@ await t.test('where numbers of rows matter, a warm-up runs every one of them', a
   t.equal(engine.size, 0)
   await engine.stop()
 })
+
+await t.test('a warm-up can leave the encoder to the first picture', async (t) => {
+  const { engine, runs } = fakeEngine({ warmsUpEncoder: false })
+  await engine.warmUp('local:a@1')
+  t.same(runs.map(({ stage, rows }) => [stage, rows]), [['encodePrompt', 1], ['denoise', 2], ['decode', 1]])
+  await engine.stop()
+})

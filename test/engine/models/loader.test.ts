@@ -59,7 +59,7 @@ t.test('a model is opened once, however often and however differently spelt it i
   const loader = createModelLoader({ registry: await registryOf(t, 'a'), runtime, weightsBudgetBytes: 1e9 })
   const models = await Promise.all([loader.load('local:a@1'), loader.load('LOCAL:A@1'), loader.load('local:a@1')])
   t.equal(new Set(models).size, 1)
-  t.equal(runtime.opened, 5)
+  t.equal(runtime.opened, 4, 'the VAE\'s encoder is opened by its first run')
   t.same(loader.loaded(), ['local:a@1'])
   t.match(models[0], {
     contextSize: 32,
@@ -69,9 +69,29 @@ t.test('a model is opened once, however often and however differently spelt it i
     textEncoders: [{ width: 32, tokenizer: { padToken: '<|endoftext|>' } }],
   })
   t.same(
-    [models[0]?.textEncoders[0]?.session, models[0]?.unet, models[0]?.promptProjection?.session, models[0]?.vae.encoder, models[0]?.vae.decoder].map(session => session?.name),
+    [models[0]?.textEncoders[0]?.session, models[0]?.unet, models[0]?.promptProjection?.session, models[0]?.vae.decoder].map(session => session?.name),
     runtime.sessions.map(({ name }) => name),
   )
+})
+
+t.test('the encoder of a VAE is opened by its first run, once, and leaves with the model', async t => {
+  const runtime = new FakeRuntime()
+  const loader = createModelLoader({ registry: await registryOf(t, 'a'), runtime, weightsBudgetBytes: 1e9 })
+  const { vae: { encoder } } = await loader.load('local:a@1')
+  t.same([encoder.name, encoder.inputs.map(({ name }) => name), encoder.outputs.map(({ name }) => name)], ['vae_encoder', ['pixels'], ['mean', 'deviation']])
+  const opened = (): number => runtime.sessions.filter(({ name }) => name === 'vae_encoder').length
+  t.equal(opened(), 0)
+  runtime.failing = 'vae_encoder'
+  const error = (await encoder.run({}).catch((cause: unknown) => cause)) as Error
+  t.match(error, { name: 'ModelError', message: 'the runtime could not open its graph vae_encoder' })
+  runtime.failing = undefined
+  for (const run of [encoder.run({}), encoder.run({})]) await t.rejects(run, { message: 'this runtime computes nothing' })
+  t.equal(opened(), 1)
+  const last = encoder.run({}).catch(() => undefined)
+  await loader.release()
+  await last
+  t.equal(opened(), 0)
+  await t.rejects(encoder.run({}), { name: 'RuntimeError', message: 'vae_encoder was released' })
 })
 
 t.test('the budget counts the weights that are used, as the device holds them: four bytes each, two in a UNet on CUDA', async t => {
@@ -106,7 +126,7 @@ t.test('the least recently used model gives way, never one that is held', async 
   await loader.load('local:a@1')
   await loader.load('local:c@1')
   t.same(loader.loaded(), ['local:a@1', 'local:c@1'], 'b was not used for the longest time')
-  t.equal(runtime.sessions.length, 10)
+  t.equal(runtime.sessions.length, 8)
   const release = loader.hold('LOCAL:A@1')
   await loader.load('local:d@1')
   t.same(loader.loaded(), ['local:a@1', 'local:d@1'], 'a is older than c and is held')
@@ -116,7 +136,7 @@ t.test('the least recently used model gives way, never one that is held', async 
   t.same(loader.loaded(), ['local:d@1', 'local:b@1'], 'a was let go')
   const opened = runtime.opened
   await loader.load('local:a@1')
-  t.equal(runtime.opened, opened + 5, 'a released model is opened again')
+  t.equal(runtime.opened, opened + 4, 'a released model is opened again')
 })
 
 t.test('a hold counts as often as it was taken', async t => {
