@@ -7,7 +7,7 @@ import type { ModelRegistry } from '../../engine/index.ts'
 import { packageRoot } from '../../server/cli/package-root.ts'
 import type { BenchContext } from '../bench-context.ts'
 import { SkippedError } from '../bench-context.ts'
-import { makeModel } from '../model-maker/make-model.ts'
+import { isMade, makeModel } from '../model-maker/make-model.ts'
 import { makeParts } from '../model-maker/make-parts.ts'
 import type { PublishedSize } from '../model-maker/make-model.ts'
 import type { WeightFill } from '../model-maker/random-weights.ts'
@@ -54,21 +54,20 @@ async function placesOf(name: string, onMaking: (what: string) => void): Promise
   if (name === 'bundled') return [bundled]
   const folder = join(packageRoot(), 'bench/models', name)
   if (name === 'bundled-parts') {
-    await makeOnce(folder, 0.1, onMaking, () => makeParts(folder, join(bundled, 'latentd-tiny'), loraCount, loraRank))
+    if (!existsSync(folder)) await make(folder, 0.1, onMaking, () => makeParts(folder, join(bundled, 'latentd-tiny'), loraCount, loraRank))
     return [bundled, folder]
   }
   const wanted = Object.hasOwn(made, name) ? made[name] : undefined
   if (!wanted) return [name]
   if (freemem() < wanted.memoryGiB * 2 ** 30) throw new SkippedError(`${name} needs ${wanted.memoryGiB} GiB of free memory`)
-  await makeOnce(folder, wanted.diskGiB, onMaking, () => makeModel(folder, wanted.size, wanted.fill))
+  if (!(await isMade(folder))) await make(folder, wanted.diskGiB, onMaking, () => makeModel(folder, wanted.size, wanted.fill))
   return [folder]
 }
 
-async function makeOnce(folder: string, diskGiB: number, onMaking: (what: string) => void, make: () => Promise<void>): Promise<void> {
-  if (existsSync(folder)) return
+async function make(folder: string, diskGiB: number, onMaking: (what: string) => void, write: () => Promise<void>): Promise<void> {
   await mkdir(dirname(folder), { recursive: true })
   const { bavail, bsize } = await statfs(dirname(folder))
   if (bavail * bsize < diskGiB * 1.2 * 2 ** 30) throw new SkippedError(`${basename(folder)} needs ${diskGiB} GiB on the disk`)
   onMaking(basename(folder))
-  await make()
+  await write()
 }

@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { clipTokenizer } from '../../engine/models/clip-tokenizer.ts'
 import { readPackageAsset } from '../../engine/models/package-asset.ts'
@@ -18,12 +18,16 @@ interface FamilyFile {
   readonly tokenizer: { readonly pad_token: string; readonly model_max_length: number }
 }
 
+/** Of what is written, in the folder's file `maker.json`; counts up when older folders must be made again. 2: no two tensors are equal. */
+const version = 2
+const versionFile = 'maker.json'
+
 const families = { sd15: 'sd1', sd21: 'sd2' } as const
 const endOfText = '<|endoftext|>'
 
 /**
  * Makes a diffusers folder of a published size with random weights, for measuring: the time of a network does not depend on their values.
- * The folder is there when it is complete.
+ * The folder is there when it is complete; one of an older version gives way to it.
  */
 export async function makeModel(folder: string, size: PublishedSize, fill: WeightFill): Promise<void> {
   const family = JSON.parse((await readPackageAsset(`engine/models/families/${families[size]}.json`)).toString()) as FamilyFile
@@ -50,7 +54,18 @@ export async function makeModel(folder: string, size: PublishedSize, fill: Weigh
   await json(vocabulary, 'tokenizer', 'vocab.json')
   await writeText(join(part, 'tokenizer', 'merges.txt'), `#version: 0.2\n${merges.join('\n')}\n`)
   await json({ tokenizer_class: 'CLIPTokenizer', model_max_length: maxLength, pad_token: padToken, bos_token: '<|startoftext|>', eos_token: endOfText, unk_token: endOfText }, 'tokenizer', 'tokenizer_config.json')
+  await json({ version }, versionFile)
+  await rm(folder, { recursive: true, force: true })
   await rename(part, folder)
+}
+
+/** Whether a folder is there and was made as `makeModel` makes it now. */
+export async function isMade(folder: string): Promise<boolean> {
+  const text = await readFile(join(folder, versionFile), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  return text !== undefined && (JSON.parse(text) as { readonly version?: unknown }).version === version
 }
 
 async function writeText(path: string, text: string): Promise<void> {

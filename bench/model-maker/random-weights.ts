@@ -9,6 +9,11 @@ export type WeightFill = 'fp32' | 'fp16' | 'sparse'
 
 /** Values after which the random ones begin again: the time of a network does not depend on them. */
 const blockLength = 2 ** 20
+/**
+ * How much further in the block each tensor begins than the one before: odd, so that no two of a file begin at the same value.
+ * The runtime keeps weights that are equal only once, which would make a model of equal layers smaller than any real one.
+ */
+const blockStride = 4099
 /** Small enough for the values to stay finite in half precision through a hundred residual blocks. */
 const gain = 0.5
 
@@ -39,6 +44,8 @@ async function writeTensors(file: FileHandle, shapes: Shapes, fill: 'fp32' | 'fp
   const random = randomBlock()
   /** Blocks by the factor that their values have; networks have few. */
   const blocks = new Map<number, Buffer>()
+  const bytesPerValue = fill === 'fp16' ? 2 : 4
+  let start = 0
   for (const [name, shape] of shapes) {
     const factor = factorOf(name, shape)
     let block = blocks.get(factor ?? NaN)
@@ -46,9 +53,13 @@ async function writeTensors(file: FileHandle, shapes: Shapes, fill: 'fp32' | 'fp
       block = encode(factor === undefined ? new Float32Array(blockLength).fill(1) : random.map(value => value * factor), fill)
       blocks.set(factor ?? NaN, block)
     }
-    let left = count(shape) * (fill === 'fp16' ? 2 : 4)
-    for (; left > block.length; left -= block.length) await file.writeFile(block)
-    await file.writeFile(block.subarray(0, left))
+    start = (start + blockStride) % blockLength
+    let from = start * bytesPerValue
+    for (let left = count(shape) * bytesPerValue; left > 0; from = 0) {
+      const part = block.subarray(from, from + left)
+      await file.writeFile(part)
+      left -= part.length
+    }
   }
 }
 

@@ -1,7 +1,8 @@
-import { readFile, stat } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { makeModel } from '../../bench/model-maker/make-model.ts'
+import { isMade, makeModel } from '../../bench/model-maker/make-model.ts'
 import { writeRandomWeights } from '../../bench/model-maker/random-weights.ts'
 import { toFloat16 } from '../../bench/model-maker/to-float16.ts'
 import { openRegistry } from '../../engine/index.ts'
@@ -18,6 +19,19 @@ t.test('models of the published sizes are such that the registry offers them, at
     t.ok(bytes > 3.4e9 && bytes < 3.5e9, `${bytes} bytes: the 860 and 866 million parameters that are published`)
     t.ok(blocks * 512 < 10e6, 'a file of nothing takes no space')
   }
+})
+
+t.test('a folder that was made otherwise is known, and gives way', async t => {
+  const folder = join(t.testdir(), 'sd15')
+  t.notOk(await isMade(folder), 'there is none')
+  await makeModel(folder, 'sd15', 'sparse')
+  t.ok(await isMade(folder))
+  await writeFile(join(folder, 'maker.json'), '{"version":1}')
+  t.notOk(await isMade(folder), 'another version')
+  await rm(join(folder, 'maker.json'))
+  t.notOk(await isMade(folder), 'from before there were versions')
+  await makeModel(folder, 'sd15', 'sparse')
+  t.ok(await isMade(folder))
 })
 
 t.test('random weights keep the size of what passes through, norms are ones and biases zeros', async t => {
@@ -37,6 +51,16 @@ t.test('random weights keep the size of what passes through, norms are ones and 
   await writeRandomWeights(path, shapes, 'fp16')
   t.equal((await readTensors(path))['norm.weight']?.data.length, 64)
   t.equal((await readFile(path)).readUInt16LE((await readFile(path)).length - 128 - 64), 0x3c00, 'a one of half precision')
+})
+
+t.test('no two tensors are equal, for the runtime keeps equal ones once', async t => {
+  const path = join(t.testdir(), 'w.safetensors')
+  // Large enough for the values to begin again, several times in one tensor.
+  const shapes = new Map(Array.from({ length: 6 }, (_, index) => [`${index}.weight`, [1024, index < 3 ? 64 : 2100]]))
+  await writeRandomWeights(path, shapes, 'fp32')
+  const tensors = Object.values(await readTensors(path))
+  t.same(tensors.map(({ data }) => data.length), [...shapes.values()].map(([rows = 0, width = 0]) => rows * width * 4))
+  t.equal(new Set(tensors.map(({ data }) => createHash('sha256').update(data).digest('hex'))).size, 6)
 })
 
 t.test('half precision is rounded to the nearest, to even in the middle', async t => {
