@@ -60,6 +60,8 @@ function decode(graph: GraphBuilder, layers: Layers, weights: NetworkWeights, la
       map = resnet(layers, block.at(`resnets.${layer}`), map, { outChannels: channels, groups: config.groups, epsilon: VAE_NORM_EPSILON })
     }
     if (index === shallower.length) return
+    // From half the resolution on, maps are larger than all of the weights.
+    if (index >= shallower.length - 2) map = layers.inStrips(map)
     map = layers.conv(layers.upsample(map), block.conv('upsamplers.0.conv', channels, channels, 3))
   }))
   const norm = { groups: config.groups, epsilon: VAE_NORM_EPSILON, silu: true }

@@ -26,6 +26,7 @@ export function createCpuFeatureLayers(context: LayerContext, tokenLayers: Token
 
   return {
     features: (input, channels) => feature(input, channels),
+    inStrips: map => map,
     toNchw: map => map.value(),
     toImage: map => graph.node('Transpose', [imageBytes(graph, map.value())], { attributes: { perm: { ints: [0, 2, 3, 1] } } }),
 

@@ -6,6 +6,7 @@ import type { GraphBuilder, Value } from './graph-builder.ts'
 import type { LayerContext, Precision } from './layer-context.ts'
 import type { Layers } from './layers.ts'
 import type { Lowering } from './model-graph.ts'
+import { createStripLayers } from './strip-layers.ts'
 import { createTokenLayers } from './token-layers.ts'
 
 /**
@@ -22,18 +23,23 @@ export interface LayerChoice {
   readonly takesLora?: LayerContext['takesLora']
   /** @default none */
   readonly isInteger?: LayerContext['isInteger']
+  /** Channels from which a map on the processor is cut where a network may compute in strips. @default 128: smaller maps take less than their operators' overhead is worth */
+  readonly stripsFrom?: number
 }
+
+const STRIPS_FROM = 128
 
 /** Layers without inputs for LoRAs, in floating-point numbers. */
 export const createLayers: LayersFactory = layersWith({})
 
 /** Layers of which some are special. */
-export function layersWith({ takesLora = none, isInteger = none }: LayerChoice): LayersFactory {
+export function layersWith({ takesLora = none, isInteger = none, stripsFrom = STRIPS_FROM }: LayerChoice): LayersFactory {
   return (graph, input, lowering, precision) => {
     if (lowering === 'cuda') return createCudaLayers(graph, input, precision, contribOperators(graph), takesLora)
     const context: LayerContext = { graph, precision: 'float32', rows: rowCount(graph, input), takesLora, isInteger }
     const tokenLayers = createTokenLayers(context)
-    return { ...tokenLayers, ...createCpuFeatureLayers(context, tokenLayers), takesKeysAndValues: true }
+    const plain = createCpuFeatureLayers(context, tokenLayers)
+    return { ...tokenLayers, ...plain, ...createStripLayers(context, plain, stripsFrom), takesKeysAndValues: true }
   }
 }
 

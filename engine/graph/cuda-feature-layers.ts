@@ -69,6 +69,7 @@ export function createCudaFeatureLayers(context: LayerContext, tokenLayers: Toke
       return feature(cast(graph, channelsLast, precision), channels)
     },
 
+    inStrips: map => map,
     toNchw: map => graph.node('Transpose', [cast(graph, map.value(), 'float32')], { attributes: { perm: { ints: [0, 3, 1, 2] } } }),
     toImage: map => imageBytes(graph, map.value()),
 

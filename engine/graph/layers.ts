@@ -78,6 +78,9 @@ export interface FeatureLayers {
   /** uint8 [rows, h, w, channels], 0 to 255 for -1 to 1, as diffusers rounds: half to even after clamping. */
   toImage(map: FeatureMap): Value
 
+  /** The same map, to be computed with a part at a time from here on where that saves memory; itself elsewhere. It has 8 rows of pixels or more. */
+  inStrips(map: FeatureMap): FeatureMap
+
   /** Square kernel, zeros around the map. */
   conv(map: FeatureMap, weights: ConvWeights, stride?: 1 | 2, padding?: ConvPadding): FeatureMap
   groupNorm(map: FeatureMap, weights: NormWeights, options: GroupNormOptions): FeatureMap
