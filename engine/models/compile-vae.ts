@@ -20,8 +20,8 @@ export function compileVae(config: JsonObject, weights: TensorSource, lowering: 
   return {
     byteLength: heldBytes('vae', weights.used(), lowering),
     graphs: [encoder, decoder],
-    // Text alone needs none.
-    lateGraphs: [encoder],
+    // Text alone needs none. On CUDA everything is there from the start: what is opened late might find no memory.
+    lateGraphs: lowering === 'cpu' ? [encoder] : [],
     assemble: sessions => {
       const [encoder, decoder] = sessions as [ModelSession, ModelSession]
       return { latentChannels, latentFactor, scalingFactor, shiftFactor, encoder, decoder }

@@ -8,7 +8,7 @@ import type { LoadedModel } from '../../../engine/models/loaded-model.ts'
 import { openRegistry } from '../../../engine/models/registry.ts'
 import type { ModelRegistry } from '../../../engine/models/model-spec.ts'
 import { fakeRuntime } from '../../../engine/runtime/fake-runtime.ts'
-import type { ModelSession, Runtime } from '../../../engine/runtime/model-session.ts'
+import type { Device, ModelSession, Runtime } from '../../../engine/runtime/model-session.ts'
 import { openRuntime } from '../../../engine/runtime/open-runtime.ts'
 import type { Tensor } from '../../../engine/tensor.ts'
 import { textFeeds } from '../architectures/reference-tensors.ts'
@@ -17,10 +17,14 @@ import { folderTensors, referenceModel, writeSingleFile } from '../weights/singl
 
 /** Opens graphs without computing anything and remembers which are open. */
 class FakeRuntime implements Runtime {
-  readonly device = { type: 'cpu' } as const
+  readonly device: Device
   readonly sessions: ModelSession[] = []
   opened = 0
   failing: string | undefined
+
+  constructor(device: Device = { type: 'cpu' }) {
+    this.device = device
+  }
 
   async open(graph: ModelGraph): Promise<ModelSession> {
     this.opened++
@@ -92,6 +96,10 @@ t.test('the encoder of a VAE is opened by its first run, once, and leaves with t
   await last
   t.equal(opened(), 0)
   await t.rejects(encoder.run({}), { name: 'RuntimeError', message: 'vae_encoder was released' })
+
+  const cuda = new FakeRuntime({ type: 'cuda', index: 0 })
+  await createModelLoader({ registry: await registryOf(t, 'a'), runtime: cuda, weightsBudgetBytes: 1e9 }).load('local:a@1')
+  t.ok(cuda.sessions.some(({ name }) => name === 'vae_encoder'), 'on CUDA it is open from the start')
 })
 
 t.test('the budget counts the weights that are used, as the device holds them: four bytes each, two in a UNet on CUDA', async t => {
