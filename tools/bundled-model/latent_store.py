@@ -13,6 +13,11 @@ NATIVE = (256, 256)
 PARTS = ("latents", "ids", "edges")
 
 
+def as_many(native, size):
+    """How many pictures of a size cost what this many native ones do."""
+    return max(1, round(native * NATIVE[0] * NATIVE[1] / (size[0] * size[1])))
+
+
 class LatentStore:
     """All shards of the named sets that lie in the work folder so far; with mirrors, half of the pictures come mirrored."""
 
@@ -44,7 +49,7 @@ class LatentStore:
 
         What is mirrored takes a caption that says so.
         """
-        count = max(1, round(native_batch * NATIVE[0] * NATIVE[1] / (size[0] * size[1])))
+        count = as_many(native_batch, size)
         if size not in self.sizes:  # another process saw it first
             self.refresh()
         shards = self.sizes[size]

@@ -9,6 +9,7 @@ the loss of Diffusion-DPO, Wallace et al. 2023), with the usual loss beside it. 
 
 import argparse
 import copy
+import random as randoms
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from cache_latents import latents_of, load_vae
 from common import Ema, autocast, average_gradients, device, launch, seed_all
 from export import SCHEDULER
 from optimizer import Pair, warm_then_cool
+from latent_store import NATIVE, as_many
 from train_text_encoder import load_text_encoder, load_tokenizer, token_ids
 from train_unet import Denoising
 from unet import load_unet, save_weights
@@ -26,9 +28,11 @@ from world.captions import caption
 from world.draw import draw
 from world.scene import Mix, sample_scene
 
-# Single objects are where outlines fail most.
-MIX = Mix(counts=0.27, pairs=0.13)
-STEPS, GUIDANCE, SIDE = 16, 5.0, 32
+# Single objects and shaded ones are where outlines fail most.
+MIX = Mix(counts=0.27, pairs=0.13, styles=(0.48, 0.16, 0.08, 0.28))
+STEPS, GUIDANCE = 16, 5.0
+# Shares of the steps.
+SIZES = {NATIVE: 0.7, (128, 128): 0.14, (384, 256): 0.05, (256, 384): 0.05, (512, 512): 0.06}
 # From this timestep on outlines are decided. Below it drawings differ from pictures by their texture, which is soon all that is learnt.
 EARLY = 300
 # How soon a difference counts as clear; the larger, the closer the weights stay to what they were.
@@ -37,11 +41,11 @@ WARM_STEPS = 20
 
 
 @torch.no_grad()
-def own_latents(unet, states, nothing):
-    """What the denoiser makes of these text states: latents as a server's run with guidance leaves them."""
+def own_latents(unet, states, nothing, size):
+    """What the denoiser makes of these text states at this size: latents as a server's run with guidance leaves them."""
     scheduler = DPMSolverMultistepScheduler.from_config(SCHEDULER)
     scheduler.set_timesteps(STEPS)
-    latents = torch.randn(len(states), 4, SIDE, SIDE, device=device())
+    latents = torch.randn(len(states), 4, size[1] // 8, size[0] // 8, device=device())
     both = torch.cat([nothing.expand(len(states), -1, -1), states])
     for t in scheduler.timesteps:
         with autocast():
@@ -50,7 +54,7 @@ def own_latents(unet, states, nothing):
     return latents
 
 
-def make_pairs(unet, denoising, tokenizer, random, count, batch):
+def make_pairs(unet, denoising, tokenizer, random, count, batch, size):
     """Latents of drawings, latents of the denoiser's own pictures, and the token ids of the captions of both."""
     vae = load_vae()
     drawn, own, said = [], [], []
@@ -59,8 +63,8 @@ def make_pairs(unet, denoising, tokenizer, random, count, batch):
         ids = token_ids(tokenizer, [caption(scene, random, full=True).text for scene in scenes]).long().to(device())
         with torch.no_grad(), autocast():
             states, nothing = (denoising.text(i).last_hidden_state for i in (ids, denoising.empty))
-        drawn.append(latents_of(vae, torch.from_numpy(np.stack([draw(scene, random) for scene in scenes]))).to(device()))
-        own.append(own_latents(unet, states, nothing))
+        drawn.append(latents_of(vae, torch.from_numpy(np.stack([draw(scene, random, None, *size) for scene in scenes]))).to(device()))
+        own.append(own_latents(unet, states, nothing, size))
         said.append(ids)
     return torch.cat(drawn).float(), torch.cat(own), torch.cat(said)
 
@@ -93,7 +97,7 @@ def loss_of(denoising, reference, drawn, own, ids):
 
 
 def train(rank, world, options):
-    random = seed_all(97, rank)
+    random, sizes = seed_all(97, rank), randoms.Random(97)
     unet, shape = load_unet(options.weights)
     unet = unet.to(device())
     tokenizer = load_tokenizer()
@@ -101,11 +105,13 @@ def train(rank, world, options):
     denoising = Denoising(unet, unet, load_text_encoder(tokenizer), empty)
     for number in range(1, options.rounds + 1):
         reference = copy.deepcopy(unet).eval().requires_grad_(False)
-        pairs = make_pairs(reference, denoising, tokenizer, random, options.pairs // world, options.batch)
+        pairs = {size: make_pairs(reference, denoising, tokenizer, random, as_many(share * options.pairs / world, size),
+                                  as_many(options.batch, size), size) for size, share in SIZES.items()}
         optimizer, ema = Pair(unet, options.muon, options.adam), Ema(unet, options.horizon)
         for step in range(options.steps):
-            chosen = torch.randint(len(pairs[0]), (options.batch,), device=device())
-            loss, preferred = loss_of(denoising, reference, *(part[chosen] for part in pairs))
+            size, = sizes.choices(list(SIZES), SIZES.values())
+            chosen = torch.randint(len(pairs[size][0]), (as_many(options.batch, size),), device=device())
+            loss, preferred = loss_of(denoising, reference, *(part[chosen] for part in pairs[size]))
             loss.backward()
             average_gradients(list(unet.parameters()), world)
             optimizer.step(warm_then_cool(step / options.steps, step, WARM_STEPS))
@@ -123,9 +129,9 @@ def main(arguments=None):
     parser.add_argument("--weights", default="unet-ema.pt", help="the denoiser to refine")
     parser.add_argument("--to", default="unet-preferred.pt", help="written after each round")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--pairs", type=int, default=1500, help="made in each round, by all processes")
+    parser.add_argument("--pairs", type=int, default=1500, help="native ones, or what costs the same, made in each round by all processes")
     parser.add_argument("--steps", type=int, default=200, help="of training in each round")
-    parser.add_argument("--batch", type=int, default=16, help="pairs a process and step")
+    parser.add_argument("--batch", type=int, default=16, help="native pairs a process and step, or what costs the same")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--muon", type=float, default=0.0007)
     parser.add_argument("--adam", type=float, default=3e-5)
