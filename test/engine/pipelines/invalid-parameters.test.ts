@@ -35,7 +35,8 @@ await t.test('warming up a real model leaves it loaded', async (t) => {
   const stages: string[] = []
   const engine = await referenceEngine({ onRun: ({ stage }) => stages.push(stage) })
   await engine.warmUp('local:sd2-tiny@1')
-  t.same(stages, ['encodeImage', 'encodePrompt', 'projectPrompt', 'denoise', 'decode'])
+  // The VAE's encoder is left to the first task with a picture.
+  t.same(stages, ['encodePrompt', 'projectPrompt', 'denoise', 'decode'])
   t.equal(engine.size, 0)
   await engine.stop()
 })
