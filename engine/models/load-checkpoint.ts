@@ -53,7 +53,7 @@ export async function loadCheckpoint(
     return { spec, ...describe(checkpoint), textEncoders: encoders, ...own, ...loras, byteLength }
   }
   const graphs = [...textEncoders, unet, ...(promptProjection ? [promptProjection] : []), ...vae.graphs]
-  return openCompiled(spec, { ...vae, byteLength, graphs, assemble }, runtime, makeRoom)
+  return openCompiled(spec, { byteLength, graphs, lateGraphs: vae.lateGraphs ?? [], assemble }, runtime, makeRoom)
 }
 
 type Described = 'contextSize' | 'added' | 'zerosEmptyPrompt' | 'latentChannels' | 'latentFactor' | 'noiseSchedule' | 'takesMask'
